@@ -1,0 +1,32 @@
+"""Metadata and entry points; the settings of the tools are in pyproject.toml."""
+
+import re
+from pathlib import Path
+
+from setuptools import find_packages, setup
+
+HERE = Path(__file__).parent
+VERSION = re.search(r'^__version__ = "(.+)"$', (HERE / "tb_confmat_plugin" / "__init__.py").read_text("utf-8"), re.MULTILINE)[1]
+
+setup(
+    name="tb-confmat-plugin",
+    version=VERSION,
+    description="Interactive confusion matrices in TensorBoard, for classifiers trained in PyTorch",
+    long_description=(HERE / "README.md").read_text("utf-8"),
+    long_description_content_type="text/markdown",
+    license="Apache-2.0",
+    python_requires=">=3.10",
+    packages=find_packages(include=["tb_confmat_plugin", "tb_confmat_plugin.*"]),
+    package_data={"tb_confmat_plugin": ["py.typed", "http_api.md", "static/index.js"]},
+    install_requires=["tensorboard>=2.21", "numpy>=1.26", "pillow>=10"],
+    extras_require={"torch": ["torch>=2.2"], "plot": ["matplotlib>=3.8"]},
+    entry_points={"tensorboard_plugins": ["confusion_matrix = tb_confmat_plugin.loader:ConfusionMatrixLoader"]},
+    keywords=["tensorboard", "pytorch", "confusion matrix", "classification", "visualization"],
+    classifiers=[
+        "Development Status :: 4 - Beta",
+        "Intended Audience :: Science/Research",
+        "Programming Language :: Python :: 3",
+        "Topic :: Scientific/Engineering :: Artificial Intelligence",
+        "Typing :: Typed",
+    ],
+)

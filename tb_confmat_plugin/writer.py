@@ -1,0 +1,107 @@
+"""The one call beside the other `SummaryWriter` calls: a matrix at a step, into the event file."""
+
+import numbers
+import threading
+import warnings
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import Any
+from weakref import WeakKeyDictionary
+
+from tb_confmat_plugin.matrix import MAX_TOTAL, to_confusion_matrix
+from tb_confmat_plugin.summary import classes_summary, matrix_summary
+
+
+@dataclass
+class _Written:
+    """What one event file has been given so far."""
+
+    class_lists: set[str] = field(default_factory=set)
+    last_steps: dict[str, int] = field(default_factory=dict)
+
+
+_written: "WeakKeyDictionary[Any, _Written]" = WeakKeyDictionary()
+_lock = threading.Lock()
+
+
+def add_confusion_matrix(
+    writer: Any,
+    tag: str,
+    matrix: Any,
+    global_step: int,
+    walltime: float | None = None,
+    *,
+    class_names: Iterable[Any] | None = None,
+) -> None:
+    """Logs a confusion matrix, for the "Confusion Matrix" tab of TensorBoard.
+
+    Args:
+      writer: a `torch.utils.tensorboard.SummaryWriter`, or anything with its `_get_file_writer()`.
+      tag: the name of the series, such as "val".
+      matrix: a `ConfusionMatrix`; or a square numpy array, torch tensor or scipy sparse matrix of counts [C, C], rows true and
+        columns predicted.
+      global_step: the step or epoch, an integer that grows from call to call.
+      walltime: seconds since the epoch; now when left out.
+      class_names: one distinct name a class; those of the `ConfusionMatrix` when left out.
+
+    Raises:
+      TypeError, ValueError: an argument that cannot be logged, or a closed writer; nothing has been written then.
+
+    Warns:
+      UserWarning: the step does not grow. TensorBoard drops what was logged for the tag at this step and later ones, or, read without
+        its data server, keeps the last record of each step.
+
+    >>> import tempfile
+    >>> from torch.utils.tensorboard import SummaryWriter
+    >>> with SummaryWriter(tempfile.mkdtemp()) as writer:
+    ...     add_confusion_matrix(writer, "val", [[5, 2], [0, 3]], global_step=1, class_names=["cat", "dog"])
+    """
+    if not isinstance(tag, str) or not tag:
+        raise TypeError(f"expected tag as a text that is not empty, got {tag!r}")
+    step = _step(global_step)
+    if walltime is not None and (isinstance(walltime, bool) or not isinstance(walltime, numbers.Real)):
+        raise TypeError(f"expected walltime as seconds since the epoch, got {walltime!r}")
+    counts = to_confusion_matrix(matrix, class_names)
+    summary = matrix_summary(tag, counts)
+    file_writer = _file_writer(writer)
+    with _lock:
+        written = _written.setdefault(file_writer, _Written())
+        new_classes = counts.classes.id is not None and counts.classes.id not in written.class_lists
+        last_step = written.last_steps.get(tag)
+        if new_classes:
+            # Always step 0: what a later purge from some step on removes, it does not remove.
+            file_writer.add_summary(classes_summary(counts.classes), 0, walltime)
+        file_writer.add_summary(summary, step, walltime)
+        if counts.classes.id is not None:
+            written.class_lists.add(counts.classes.id)
+        written.last_steps[tag] = step
+    if last_step is not None and step <= last_step:
+        warnings.warn(_does_not_grow(tag, step, last_step), UserWarning, stacklevel=2)
+
+
+def _step(global_step: Any) -> int:
+    if isinstance(global_step, bool) or not (hasattr(global_step, "__index__") or isinstance(global_step, numbers.Integral)):
+        raise TypeError(f"expected global_step as an integer, got {global_step!r}; pass the epoch or the number of batches seen")
+    step = int(global_step)
+    if abs(step) > MAX_TOTAL:
+        raise ValueError(f"expected global_step between -2**53 and 2**53, got {step}")
+    return step
+
+
+def _file_writer(writer: Any) -> Any:
+    if not hasattr(writer, "_get_file_writer"):
+        raise TypeError(
+            f"expected a SummaryWriter of torch.utils.tensorboard, or anything with its _get_file_writer(), got {type(writer).__name__}"
+        )
+    if getattr(writer, "all_writers", writer) is None:  # torch's mark of a closed writer, which would silently open a second file
+        raise ValueError("the SummaryWriter is closed; log before close(), or make a new SummaryWriter")
+    return writer._get_file_writer()
+
+
+def _does_not_grow(tag: str, step: int, last_step: int) -> str:
+    if step == last_step:
+        return f"step {step} of {tag!r} was logged twice: TensorBoard shows the newer matrix"
+    return (
+        f"step {step} of {tag!r} was logged after step {last_step}: TensorBoard's data server drops the steps from {step} on that "
+        "were logged before; log steps in growing order, or start a new run"
+    )
