@@ -8,6 +8,8 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
+MAX_CLASSES = 94_906_265  # the square root of 2**53 - 1: every cell has a number that is exact in any reader
+
 
 @dataclass(frozen=True)
 class Classes:
@@ -28,7 +30,7 @@ class Classes:
         Names are strings; integers (such as scikit-learn's `target_names` of the digits) are taken as their decimal text.
 
         Raises:
-          ValueError: fewer than one class, a wrong number of names, or a name given twice.
+          ValueError: fewer than one class or too many, a wrong number of names, or a name given twice.
           TypeError: a name that is neither a string nor an integer.
 
         >>> Classes.of(2, ["cat", "dog"])[1]
@@ -39,6 +41,8 @@ class Classes:
         num_classes = int(num_classes)
         if num_classes < 1:
             raise ValueError(f"a confusion matrix has at least 1 class, got num_classes={num_classes}")
+        if num_classes > MAX_CLASSES:
+            raise ValueError(f"a confusion matrix has at most {MAX_CLASSES} classes, got num_classes={num_classes}")
         if class_names is None:
             return cls(num_classes)
         if isinstance(class_names, Classes):

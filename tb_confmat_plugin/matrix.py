@@ -14,7 +14,6 @@ Counts = npt.NDArray[Any]  # int64, or float64 when samples have weights
 
 # Beyond this neither a float64 nor a browser can hold a count exactly.
 MAX_TOTAL = 2**53 - 1
-MAX_CLASSES = 94_906_265  # the square root of MAX_TOTAL: every cell has an exact number
 
 
 @dataclass(frozen=True, eq=False, repr=False)

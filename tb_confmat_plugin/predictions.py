@@ -39,7 +39,7 @@ def read_predictions(
     if num_classes is None and names is not None:
         num_classes = len(names)
     scores, true = as_numpy(preds), as_numpy(target)
-    if scores.ndim == true.ndim + 1:
+    if true.ndim and scores.ndim == true.ndim + 1:
         if num_classes is None:
             num_classes = scores.shape[1]
         elif scores.shape[1] != num_classes:
@@ -66,8 +66,8 @@ def read_predictions(
     else:
         true, predicted = _integers("target", true), _integers("preds", predicted)
         if num_classes is None:
-            num_classes = 1 + max(true.max(initial=0), predicted.max(initial=0))
-        classes = Classes.of(int(num_classes), names)
+            num_classes = 1 + int(max(true.max(initial=0), predicted.max(initial=0)))
+        classes = Classes.of(num_classes, names)
     _refuse_outside("target", true, classes, "; pass a larger num_classes or ignore_index={label}")
     _refuse_outside("preds", predicted, classes, "; pass a larger num_classes")
     return true, predicted, weights, classes
@@ -76,12 +76,15 @@ def read_predictions(
 def _largest(scores: npt.NDArray[Any]) -> Labels:
     if scores.dtype.kind not in "fiu":
         raise TypeError(f"expected logits or probabilities as numbers in preds, got dtype {scores.dtype}")
+    if scores.shape[1] == 0:
+        raise ValueError(f"expected the scores of at least 1 class on dimension 1 of preds, got preds of shape {list(scores.shape)}")
     if scores.dtype.kind == "f":
         wrong = np.argwhere(np.isnan(scores))
         if len(wrong):
             row, label, *rest = wrong[0].tolist()
             raise ValueError(f"expected scores in preds, got NaN for class {label} of sample {[row, *rest] if rest else row}")
-    return np.argmax(scores, axis=1).astype(np.int64, copy=False)
+    largest: Labels = np.argmax(scores, axis=1).astype(np.int64, copy=False)
+    return largest
 
 
 def _weights(weights: npt.NDArray[Any], shape: tuple[int, ...]) -> Weights:

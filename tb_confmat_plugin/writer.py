@@ -1,6 +1,8 @@
 """The one call beside the other `SummaryWriter` calls: a matrix at a step, into the event file."""
 
+import math
 import numbers
+import operator
 import threading
 import warnings
 from collections.abc import Iterable
@@ -59,7 +61,7 @@ def add_confusion_matrix(
     if not isinstance(tag, str) or not tag:
         raise TypeError(f"expected tag as a text that is not empty, got {tag!r}")
     step = _step(global_step)
-    if walltime is not None and (isinstance(walltime, bool) or not isinstance(walltime, numbers.Real)):
+    if walltime is not None and (isinstance(walltime, bool) or not isinstance(walltime, numbers.Real) or not math.isfinite(walltime)):
         raise TypeError(f"expected walltime as seconds since the epoch, got {walltime!r}")
     counts = to_confusion_matrix(matrix, class_names)
     summary = matrix_summary(tag, counts)
@@ -80,9 +82,12 @@ def add_confusion_matrix(
 
 
 def _step(global_step: Any) -> int:
-    if isinstance(global_step, bool) or not (hasattr(global_step, "__index__") or isinstance(global_step, numbers.Integral)):
+    try:
+        step = None if isinstance(global_step, bool) else operator.index(global_step)
+    except TypeError:  # a tensor or an array of a float has __index__, too
+        step = None
+    if step is None:
         raise TypeError(f"expected global_step as an integer, got {global_step!r}; pass the epoch or the number of batches seen")
-    step = int(global_step)
     if abs(step) > MAX_TOTAL:
         raise ValueError(f"expected global_step between -2**53 and 2**53, got {step}")
     return step

@@ -1,0 +1,83 @@
+# `make` alone lists the verbs. Everything is installed into $(VENV), nothing anywhere else.
+PYTHON ?= python3
+VENV ?= .venv
+PORT ?= 6006
+LOGDIR ?= runs
+
+BIN := $(VENV)/bin
+BUNDLE := tb_confmat_plugin/static/index.js
+# Node and npm may be those that tests/tools.sh puts into $(BIN).
+NPM := PATH="$(abspath $(BIN)):$$PATH" npm --prefix frontend --no-audit --no-fund
+INSTALL := $(BIN)/python -m pip --disable-pip-version-check install --quiet
+PACKAGE := setup.py pyproject.toml
+
+.PHONY: help demo test check build bench clean node
+.DELETE_ON_ERROR:
+
+help:
+	@echo 'make demo    train two small networks and show their confusion matrices in TensorBoard (PORT=$(PORT) LOGDIR=$(LOGDIR))'
+	@echo 'make test    run all tests: pytest and vitest'
+	@echo 'make check   lint, check types, and compare the committed frontend bundle with its sources'
+	@echo 'make build   rebuild the frontend bundle'
+	@echo 'make bench   measure cost and speed beside other ways of logging a confusion matrix'
+	@echo 'make clean   remove all that the others made, except logs elsewhere than $(LOGDIR)/digits'
+
+demo: $(BIN)/.demo-installed $(LOGDIR)/digits
+	@$(BIN)/python demo/serve.py --logdir '$(LOGDIR)' --port $(PORT)
+
+# pytest runs last, so that its closing line is the last one.
+test: $(BIN)/.test-installed frontend/node_modules/.package-lock.json
+	$(NPM) test
+	CHROMIUM="$$(tests/tools.sh chromium $(VENV))" && export CHROMIUM && $(BIN)/python -m pytest --cov --cov-report=term-missing:skip-covered
+
+check: $(BIN)/.test-installed frontend/node_modules/.package-lock.json
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(NPM) run lint
+	$(NPM) run types
+	@cp $(BUNDLE) $(VENV)/bundle-as-it-was.js
+	$(NPM) run build
+	@cmp -s $(BUNDLE) $(VENV)/bundle-as-it-was.js || { echo '$(BUNDLE) was not built from frontend/src as it is; it has been rebuilt now: commit it'; exit 1; }
+
+build: frontend/node_modules/.package-lock.json
+	$(NPM) run build
+
+bench: $(BIN)/.bench-installed
+	$(BIN)/python tests/bench/logging_cost.py
+	$(BIN)/python tests/bench/server.py
+
+clean:
+	rm -rf '$(VENV)' '$(LOGDIR)/digits' frontend/node_modules build dist *.egg-info .coverage .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+# An interrupted training leaves no $(LOGDIR)/digits, so that the next one starts anew.
+$(LOGDIR)/digits: | $(BIN)/.demo-installed
+	@rm -rf '$@.partial'
+	$(BIN)/python demo/train_digits.py --logdir '$@.partial'
+	@mv '$@.partial' '$@'
+
+# Each stamp is older than what it depends on when that has changed; then pip looks again.
+$(BIN)/.demo-installed: $(PACKAGE) demo/requirements.txt | $(BIN)/python
+	$(INSTALL) -r demo/requirements.txt -e .
+	@touch $@
+
+$(BIN)/.test-installed: $(PACKAGE) demo/requirements.txt tests/requirements.txt | $(BIN)/python
+	$(INSTALL) -r tests/requirements.txt -e .
+	@touch $@ $(BIN)/.demo-installed
+
+$(BIN)/.bench-installed: $(PACKAGE) demo/requirements.txt tests/requirements.txt tests/bench/requirements.txt | $(BIN)/python
+	$(INSTALL) -r tests/bench/requirements.txt -e .
+	@touch $@ $(BIN)/.test-installed $(BIN)/.demo-installed
+
+$(BIN)/python:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 10))' || \
+	    { echo 'Python 3.10 or later is needed, and "$(PYTHON)" is not; name one, for example: make demo PYTHON=python3.12' >&2; exit 1; }
+	$(PYTHON) -m venv '$(VENV)'
+
+frontend/node_modules/.package-lock.json: frontend/package.json frontend/package-lock.json | node
+	$(NPM) ci
+	@touch $@
+
+node: | $(BIN)/python
+	@tests/tools.sh node '$(VENV)'

@@ -1,0 +1,74 @@
+// The plugin's HTTP API (tb_confmat_plugin/http_api.md). URLs are relative: the page's base lies in the plugin.
+
+export interface TagRuns {
+  readonly tag: string;
+  readonly runs: readonly string[];
+}
+
+/** What is logged of one tag in one run: its steps, growing, and the bytes of the record of each. */
+export interface SeriesInfo {
+  readonly run: string;
+  readonly steps: readonly number[];
+  readonly wall_times: readonly number[];
+  readonly sizes: readonly number[];
+  readonly sampled: boolean;
+}
+
+export interface LoggedRecord {
+  readonly step: number;
+  readonly wallTime: number;
+  readonly bytes: Uint8Array;
+}
+
+const FRAME_BYTES = 20;
+
+/** An answer that is not the expected one; `status` is 0 when there was none. */
+export class ApiError extends Error {
+  constructor(
+    message: string,
+    readonly status: number,
+  ) {
+    super(message);
+  }
+}
+
+export async function fetchTags(): Promise<readonly TagRuns[]> {
+  return (await (await get('tags', {})).json()).tags;
+}
+
+export async function fetchSeries(tag: string): Promise<readonly SeriesInfo[]> {
+  return (await (await get('series', { tag })).json()).series;
+}
+
+/** The records of all steps from first to last, both included. */
+export async function fetchRecords(run: string, tag: string, first: number, last: number): Promise<LoggedRecord[]> {
+  const query = { run, tag, first: String(first), last: String(last) };
+  return unframed(await (await get('records', query)).arrayBuffer());
+}
+
+export async function fetchClasses(run: string, id: string): Promise<Uint8Array> {
+  return new Uint8Array(await (await get('classes', { run, id })).arrayBuffer());
+}
+
+export function unframed(buffer: ArrayBuffer): LoggedRecord[] {
+  const view = new DataView(buffer);
+  const records: LoggedRecord[] = [];
+  for (let at = 0; at < buffer.byteLength; ) {
+    const length = view.getUint32(at + 16, true);
+    const bytes = new Uint8Array(buffer, at + FRAME_BYTES, length);
+    records.push({ step: view.getFloat64(at, true), wallTime: view.getFloat64(at + 8, true), bytes });
+    at += FRAME_BYTES + length;
+  }
+  return records;
+}
+
+async function get(route: string, query: Record<string, string>): Promise<Response> {
+  let response: Response;
+  try {
+    response = await fetch(`${route}?${new URLSearchParams(query)}`);
+  } catch (error) {
+    throw new ApiError(`TensorBoard did not answer (${(error as Error).message}); is it still running?`, 0);
+  }
+  if (!response.ok) throw new ApiError((await response.text()) || `TensorBoard answered ${response.status}`, response.status);
+  return response;
+}

@@ -1,0 +1,56 @@
+// Numbers and cells in words.
+
+import type { Cell } from './camera';
+import { countAt, denominator, type Matrix, type Normalize } from './matrix';
+
+const EXACT = new Intl.NumberFormat('en-US', { maximumFractionDigits: 6 });
+const COMPACT = new Intl.NumberFormat('en-US', { notation: 'compact', maximumSignificantDigits: 3 });
+
+export function exactCount(count: number): string {
+  return EXACT.format(count);
+}
+
+export function compactCount(count: number): string {
+  return count < 1000 && Number.isInteger(count) ? String(count) : COMPACT.format(count);
+}
+
+/** A share as a percentage, with one decimal, or with two significant digits when it is small. NaN is n/a. */
+export function percent(share: number): string {
+  if (Number.isNaN(share)) return 'n/a';
+  const value = share * 100;
+  if (value === 0) return '0%';
+  if (value < 0.1) return `${Number(value.toPrecision(2))}%`;
+  // 99.96% is not everything.
+  return `${value > 99.9 && value < 100 ? '99.9' : Number(value.toFixed(1))}%`;
+}
+
+/** A value of a cell as short as it can be told, for the cell itself and for the legend. */
+export function shortValue(value: number, normalize: Normalize): string {
+  if (normalize === 'counts') return compactCount(value);
+  const rounded = Math.round(value * 100);
+  return value > 0 && (rounded === 0 || (rounded === 100 && value < 1)) ? percent(value) : `${rounded}%`;
+}
+
+export function nameOf(names: readonly string[] | null, index: number): string {
+  return names?.[index] ?? String(index);
+}
+
+/** The share that a normalization makes of a cell, and what it is a share of; counts are told beside their share of the true class. */
+export function shareOf(matrix: Matrix, cell: Cell, normalize: Normalize): number {
+  const of = denominator(matrix, normalize === 'counts' ? 'true' : normalize, cell.trueClass, cell.predictedClass);
+  return of === 0 ? Number.NaN : countAt(matrix, cell.trueClass, cell.predictedClass) / of;
+}
+
+/** `true cat, predicted dog: 12 (3.1% of true cat)`, in parts, since names of any script are set apart on the page. */
+export function cellInWords(matrix: Matrix, names: readonly string[] | null, cell: Cell, normalize: Normalize) {
+  const trueName = nameOf(names, cell.trueClass);
+  const predictedName = nameOf(names, cell.predictedClass);
+  return {
+    trueName,
+    predictedName,
+    count: exactCount(countAt(matrix, cell.trueClass, cell.predictedClass)),
+    share: percent(shareOf(matrix, cell, normalize)),
+    of: normalize === 'all' ? 'all' : normalize === 'pred' ? 'predicted' : 'true',
+    ofName: normalize === 'all' ? '' : normalize === 'pred' ? predictedName : trueName,
+  };
+}

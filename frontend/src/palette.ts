@@ -1,0 +1,84 @@
+// Colors: one ramp for correct cells and one of another hue for wrong ones, for a light and for a dark page.
+
+import { interpolateBlues, interpolateGreens, interpolateOranges, interpolateReds } from 'd3-scale-chromatic';
+
+/** 256 colors as a canvas keeps them (little endian: alpha, blue, green, red), the lowest clearly different from an empty cell. */
+export type Ramp = Uint32Array;
+
+export interface Palette {
+  readonly correct: Ramp;
+  readonly wrong: Ramp;
+  readonly zero: number;
+  readonly grid: number;
+  readonly frame: number;
+  /** Lines over the cells of a class that was never seen, and dots where a share is undefined. */
+  readonly hatch: number;
+}
+
+export type PaletteName = 'blue-orange' | 'green-red';
+
+type Interpolator = (t: number) => string;
+
+const HUES: Record<PaletteName, [correct: Interpolator, wrong: Interpolator]> = {
+  'blue-orange': [interpolateBlues, interpolateOranges],
+  'green-red': [interpolateGreens, interpolateReds],
+};
+
+const DARK_PAGE = [38, 41, 46] as const;
+
+export function paletteOf(name: PaletteName, dark: boolean): Palette {
+  const [correct, wrong] = HUES[name];
+  return {
+    correct: rampOf(correct, dark),
+    wrong: rampOf(wrong, dark),
+    zero: dark ? packed(...DARK_PAGE) : packed(255, 255, 255),
+    grid: dark ? packed(53, 57, 64) : packed(232, 235, 239),
+    frame: dark ? packed(92, 98, 108) : packed(190, 196, 205),
+    hatch: dark ? packed(92, 98, 108) : packed(190, 196, 205),
+  };
+}
+
+function rampOf(interpolate: Interpolator, dark: boolean): Ramp {
+  const ramp = new Uint32Array(256);
+  for (let i = 0; i < 256; i++) {
+    const t = i / 255;
+    if (dark) {
+      // On a dark page little is dark: the ramp upside down, and its low end faded into the page.
+      const color = channels(interpolate(0.88 - 0.66 * t));
+      const opacity = Math.min(1, 0.38 + 0.9 * t);
+      ramp[i] = packed(...mixed(DARK_PAGE, color, opacity));
+    } else {
+      ramp[i] = packed(...channels(interpolate(0.16 + 0.8 * t)));
+    }
+  }
+  return ramp;
+}
+
+type Channels = readonly [red: number, green: number, blue: number];
+
+function channels(css: string): Channels {
+  const [red, green, blue] = (css.match(/\d+/g) ?? []).map(Number);
+  return [red, green, blue];
+}
+
+function mixed(under: Channels, over: Channels, opacity: number): Channels {
+  const mix = (i: 0 | 1 | 2) => Math.round(under[i] + (over[i] - under[i]) * opacity);
+  return [mix(0), mix(1), mix(2)];
+}
+
+export function packed(red: number, green: number, blue: number): number {
+  return ((255 << 24) | (blue << 16) | (green << 8) | red) >>> 0;
+}
+
+export function toCss(color: number): string {
+  return `rgb(${color & 255} ${(color >> 8) & 255} ${(color >> 16) & 255})`;
+}
+
+/** Black or white, whichever can be read on a color (relative luminance: WCAG 2.2). */
+export function inkOn(color: number): string {
+  const [red, green, blue] = [color & 255, (color >> 8) & 255, (color >> 16) & 255].map((channel) => {
+    const c = channel / 255;
+    return c <= 0.04045 ? c / 12.92 : ((c + 0.055) / 1.055) ** 2.4;
+  });
+  return 0.2126 * red + 0.7152 * green + 0.0722 * blue > 0.179 ? '#0d1117' : '#ffffff';
+}

@@ -1,0 +1,120 @@
+// The cells of a matrix as pixels. A pure function of numbers: what canvas shows them is somebody else's business.
+
+import { type Camera, cellSize, visibleClasses } from './camera';
+import { denominator, firstCellFrom, type Matrix, type Normalize } from './matrix';
+import type { Palette } from './palette';
+import type { Scale } from './scale';
+
+export interface Picture {
+  readonly matrix: Matrix;
+  readonly normalize: Normalize;
+  readonly scale: Scale;
+  readonly palette: Palette;
+}
+
+/** Cells from this size on are set apart by lines. */
+const GRID_FROM = 5;
+const HATCH_PERIOD = 8;
+
+/** Draws the square `side` x `side` pixels of what the camera shows; camera and side are in the same pixels as `pixels`. */
+export function drawCells(pixels: Uint32Array, side: number, camera: Camera, picture: Picture): void {
+  const size = cellSize(camera, side, picture.matrix.numClasses);
+  if (size < 1) drawPooled(pixels, side, camera, size, picture);
+  else drawEach(pixels, side, camera, size, picture);
+}
+
+function drawEach(pixels: Uint32Array, side: number, camera: Camera, size: number, picture: Picture): void {
+  const { matrix, normalize, scale, palette } = picture;
+  const n = matrix.numClasses;
+  const line = size >= GRID_FROM ? (size < 80 ? 1 : 2) : 0;
+  const across = visibleClasses(camera.x, size, side, n);
+  const down = visibleClasses(camera.y, size, side, n);
+  const edge = (offset: number, index: number) => Math.min(side, Math.max(0, Math.round(offset + index * size)));
+  // Where a column ends less its line, which a cell cut off at the edge of the viewport does not have.
+  const left = new Int32Array(across.last - across.first + 2);
+  for (let column = across.first; column <= across.last + 1; column++) left[column - across.first] = edge(camera.x, column);
+  const right = (column: number) => Math.max(left[column - across.first], Math.round(camera.x + (column + 1) * size) - line);
+
+  const empty = new Uint32Array(side).fill(palette.grid);
+  for (let column = across.first; column <= across.last; column++) {
+    empty.fill(palette.zero, left[column - across.first], Math.min(side, right(column)));
+  }
+  for (let row = down.first; row <= down.last; row++) {
+    const top = edge(camera.y, row);
+    const bottom = edge(camera.y, row + 1);
+    const inner = Math.min(bottom, Math.max(top, Math.round(camera.y + (row + 1) * size) - line));
+    if (bottom <= top) continue;
+    const start = top * side;
+    pixels.set(empty, start);
+    const fill = (column: number, color: number) =>
+      pixels.fill(color, start + left[column - across.first], start + Math.min(side, right(column)));
+    if (row >= across.first && row <= across.last && matrix.diagonal[row] > 0) {
+      fill(row, palette.correct[scale.correct(matrix.diagonal[row] / denominator(matrix, normalize, row, row))]);
+    }
+    const end = matrix.rowStart[row + 1];
+    for (let i = firstCellFrom(matrix, row, across.first); i < end && matrix.cols[i] <= across.last; i++) {
+      const column = matrix.cols[i];
+      fill(column, palette.wrong[scale.wrong(matrix.counts[i] / denominator(matrix, normalize, row, column))]);
+    }
+    for (let y = top + 1; y < inner; y++) pixels.copyWithin(y * side, start, start + side);
+    for (let y = Math.max(inner, top + 1); y < bottom; y++) pixels.fill(palette.grid, y * side, (y + 1) * side);
+    if (matrix.support[row] === 0) hatch(pixels, side, top, inner, palette.hatch);
+  }
+  if (normalize === 'pred' || normalize === 'all') {
+    for (let column = across.first; column <= across.last; column++) {
+      if (denominator(matrix, normalize, 0, column) === 0) {
+        dot(pixels, side, left[column - across.first], Math.min(side, right(column)), palette.hatch);
+      }
+    }
+  }
+}
+
+/** Several cells a pixel: the sum of counts, the largest share, so that one lone confusion is still seen. */
+function drawPooled(pixels: Uint32Array, side: number, camera: Camera, size: number, picture: Picture): void {
+  const { matrix, normalize, scale, palette } = picture;
+  const n = matrix.numClasses;
+  const correct = new Float64Array(side * side);
+  const wrong = new Float64Array(side * side);
+  const summed = normalize === 'counts';
+  const pixelOf = (offset: number, index: number) => Math.floor(offset + (index + 0.5) * size);
+  const across = visibleClasses(camera.x, size, side, n);
+  const down = visibleClasses(camera.y, size, side, n);
+  const seen = new Uint8Array(side);
+  for (let row = down.first; row <= down.last; row++) {
+    const y = pixelOf(camera.y, row);
+    if (y < 0 || y >= side) continue;
+    if (matrix.support[row] > 0) seen[y] = 1;
+    const pool = (into: Float64Array, column: number, count: number) => {
+      const x = pixelOf(camera.x, column);
+      if (x < 0 || x >= side) return;
+      const value = count / denominator(matrix, normalize, row, column);
+      const at = y * side + x;
+      into[at] = summed ? into[at] + value : Math.max(into[at], value);
+    };
+    if (matrix.diagonal[row] > 0) pool(correct, row, matrix.diagonal[row]);
+    const end = matrix.rowStart[row + 1];
+    for (let i = firstCellFrom(matrix, row, across.first); i < end && matrix.cols[i] <= across.last; i++) {
+      pool(wrong, matrix.cols[i], matrix.counts[i]);
+    }
+  }
+  for (let at = 0; at < pixels.length; at++) {
+    const correctPlace = correct[at] > 0 ? scale.correct(correct[at]) : 0;
+    const wrongPlace = wrong[at] > 0 ? scale.wrong(wrong[at]) : 0;
+    // Where the diagonal and a confusion share a pixel, the one that stands out more is seen.
+    if (correctPlace === 0 && wrongPlace === 0) pixels[at] = palette.zero;
+    else pixels[at] = wrongPlace > correctPlace ? palette.wrong[wrongPlace] : palette.correct[correctPlace];
+  }
+  for (let y = 0; y < side; y++) if (!seen[y]) hatch(pixels, side, y, y + 1, palette.hatch);
+}
+
+function hatch(pixels: Uint32Array, side: number, top: number, bottom: number, color: number): void {
+  for (let y = top; y < bottom; y++) {
+    for (let x = (HATCH_PERIOD - (y % HATCH_PERIOD)) % HATCH_PERIOD; x < side; x += HATCH_PERIOD) pixels[y * side + x] = color;
+  }
+}
+
+function dot(pixels: Uint32Array, side: number, left: number, right: number, color: number): void {
+  for (let y = 2; y < side; y += HATCH_PERIOD / 2) {
+    for (let x = left + 2; x < right; x += HATCH_PERIOD / 2) pixels[y * side + x] = color;
+  }
+}

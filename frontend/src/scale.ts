@@ -1,0 +1,41 @@
+// From a value to a place in a ramp, linear or logarithmic.
+
+import type { Extent, Matrix, Normalize } from './matrix';
+import { extentOf } from './matrix';
+
+export type ColorScale = 'linear' | 'log';
+
+/** Places from 1 to 255: 0 is for nothing, so that even the smallest value can be told from an empty cell. */
+export interface Scale {
+  readonly correct: (value: number) => number;
+  readonly wrong: (value: number) => number;
+}
+
+export function scaleOf(extent: Extent, color: ColorScale): Scale {
+  return { correct: placeIn(extent.correct, color), wrong: placeIn(extent.wrong, color) };
+}
+
+function placeIn({ least, most }: { least: number; most: number }, color: ColorScale): (value: number) => number {
+  const reach = color === 'log' ? Math.log1p(most / least) : most;
+  return (value) => {
+    const t = color === 'log' ? Math.log1p(value / least) / reach : value / reach;
+    return t >= 1 ? 255 : Math.max(1, Math.round(t * 255));
+  };
+}
+
+/** The value half way up a ramp, for its legend. */
+export function middleOf({ least, most }: { least: number; most: number }, color: ColorScale): number {
+  return color === 'log' ? least * Math.expm1(Math.log1p(most / least) / 2) : most / 2;
+}
+
+/** One extent for several matrices, so that a color means the same in all of them. */
+export function sharedExtent(matrices: readonly Matrix[], normalize: Normalize): Extent {
+  const extents = matrices.map((matrix) => extentOf(matrix, normalize));
+  const over = (part: 'correct' | 'wrong') => {
+    const ranges = extents.map((extent) => extent[part]).filter((range) => range.most > 0);
+    return ranges.length === 0
+      ? { least: 0, most: 0 }
+      : { least: Math.min(...ranges.map((range) => range.least)), most: Math.max(...ranges.map((range) => range.most)) };
+  };
+  return { correct: over('correct'), wrong: over('wrong') };
+}

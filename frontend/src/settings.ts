@@ -1,0 +1,35 @@
+// Choices that outlive the page, in the browser's storage where there is one.
+
+import { effect, type Signal } from '@preact/signals';
+import { color, normalize, paletteName } from './state';
+
+const CHOICES: Record<string, { signal: Signal<string>; values: readonly string[] }> = {
+  normalize: { signal: normalize as Signal<string>, values: ['counts', 'true', 'pred', 'all'] },
+  color: { signal: color as Signal<string>, values: ['linear', 'log'] },
+  palette: { signal: paletteName as Signal<string>, values: ['blue-orange', 'green-red'] },
+};
+
+export function rememberSettings(): void {
+  for (const [name, { signal, values }] of Object.entries(CHOICES)) {
+    const key = `confusion_matrix.${name}`;
+    const remembered = stored(key);
+    if (remembered !== null && values.includes(remembered)) signal.value = remembered;
+    effect(() => store(key, signal.value));
+  }
+}
+
+function stored(key: string): string | null {
+  try {
+    return localStorage.getItem(key);
+  } catch {
+    return null; // storage is blocked, as in some embedded pages: the defaults hold
+  }
+}
+
+function store(key: string, value: string): void {
+  try {
+    localStorage.setItem(key, value);
+  } catch {
+    // blocked or full: the choice holds until the page is left
+  }
+}

@@ -1,0 +1,58 @@
+// The runs of the tag: a tick each shows its matrix.
+
+import { chosenRuns, filteredRuns, MOST_RUNS, runPattern, series, shown, step, toggleRun } from '../state';
+
+/** Rows drawn at most; the filter reaches the rest. */
+const MOST_ROWS = 300;
+
+export function Runs() {
+  const chosen = new Set(chosenRuns.value);
+  const full = chosen.size >= MOST_RUNS;
+  const filtered = filteredRuns.value;
+  const hiddenChosen = chosenRuns.value.filter((run) => !filtered.includes(run));
+  return (
+    <nav class="runs" aria-label="Runs">
+      <h2>Runs</h2>
+      {series.value.size > 5 && (
+        <input
+          type="search"
+          aria-label="Filter runs"
+          placeholder="Filter runs (regex)"
+          value={runPattern.value}
+          onInput={(event) => {
+            runPattern.value = event.currentTarget.value;
+          }}
+        />
+      )}
+      <ul>
+        {[...hiddenChosen, ...filtered.slice(0, MOST_ROWS)].map((run) => (
+          <li key={run}>
+            <label title={run}>
+              <input
+                type="checkbox"
+                checked={chosen.has(run)}
+                disabled={full && !chosen.has(run)}
+                onChange={() => toggleRun(run)}
+              />
+              <bdi>{run}</bdi>
+            </label>
+            <Earlier run={run} />
+          </li>
+        ))}
+      </ul>
+      {filtered.length > MOST_ROWS && <p class="note">{filtered.length - MOST_ROWS} more; filter to find them</p>}
+      {full && <p class="note">{MOST_RUNS} runs are shown at most</p>}
+    </nav>
+  );
+}
+
+/** Runs may log at other steps: which one is shown then. */
+function Earlier({ run }: { run: string }) {
+  const one = shown.value.find((other) => other.run === run);
+  if (!one || one.step === step.value) return null;
+  return (
+    <small>
+      {one.step === null ? `nothing up to step ${step.value}` : `shows step ${one.step}, its latest until ${step.value}`}
+    </small>
+  );
+}

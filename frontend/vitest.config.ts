@@ -1,0 +1,9 @@
+import { defineConfig } from 'vitest/config';
+
+export default defineConfig({
+  test: {
+    include: ['test/**/*.test.ts'],
+    environment: 'node',
+    coverage: { provider: 'v8', include: ['src/*.ts'], reporter: ['text'] },
+  },
+});

@@ -1,0 +1,158 @@
+"""Writes the golden records that pytest (tests/test_record.py) and vitest (frontend/test/record.test.ts) read.
+
+    python tests/records/make.py
+
+Each case is NAME.bin, the bytes of one record, beside NAME.json, what a reader makes of them:
+
+    a matrix       {"num_classes", "dtype", "total", "classes_id", "cells": [[true, predicted, count], ...]}, cells in row-major order
+    a class list   {"names": [...]}
+    a bad record   {"error": a regular expression, found in the message when the bytes are read as a matrix}
+
+The committed bytes are the contract between both readers: run this only for a new case or a new format version, and look at the diff.
+zlib libraries differ, so that the bytes after the fifth may come out otherwise elsewhere; what they unpack to may not.
+"""
+
+import json
+import random
+import struct
+import zlib
+from pathlib import Path
+
+from tb_confmat_plugin.classes import Classes
+from tb_confmat_plugin.matrix import ConfusionMatrix
+from tb_confmat_plugin.record import encode_classes, encode_matrix
+
+HERE = Path(__file__).parent
+Cells = list[tuple[int, int, float]]
+
+PETS = ["cat", "dog", "ant"]
+NAMES = [
+    "café",  # one code point for the last letter
+    "cafe\u0301",  # and two
+    "Straße 東京",
+    "🐈‍⬛",  # a cat, a joiner, a black square
+    "👩‍👩‍👧‍👦",
+    "שלום",
+    "مرحبا (3)",
+    "\u202eright to left override",
+    "<script>alert(1)</script>",
+    "<img src=x onerror=alert(1)>",
+    "&amp; \"double\" 'single' `back` \\ / ${x} {{y}}",
+    "\ud83d",  # half an emoji: JSON can say it, UTF-8 can't
+    "\udc00\ud800",
+    "",
+    " ",
+    "line\nbreak\ttab\x00null\x7f",
+    "animal/dog/husky",
+    "__proto__",
+    "W" * 200,
+    "0",
+]
+
+
+def matrices() -> dict[str, tuple[int, list[str] | None, Cells]]:
+    """Name -> number of classes, their names, cells in row-major order."""
+    draw = random.Random(20261121)
+    places = sorted({(true, draw.choice([true, true, (true + 1) % 1000, draw.randrange(1000)])) for true in range(1000) for _ in range(2)})
+    return {
+        "two_classes": (2, None, [(0, 0, 50), (0, 1, 3), (1, 0, 7), (1, 1, 40)]),
+        "asymmetric": (3, PETS, [(0, 0, 11), (0, 1, 2), (0, 2, 5), (1, 1, 13), (2, 0, 1), (2, 2, 300)]),
+        "empty": (4, None, []),
+        "one_class": (1, ["only"], [(0, 0, 9)]),
+        "no_diagonal": (3, None, [(0, 2, 4), (1, 0, 6), (2, 1, 1000)]),
+        # class 1 and 3 appear nowhere, 4 is never true, 0 never predicted
+        "absent_classes": (5, None, [(0, 2, 8), (0, 4, 1), (2, 2, 6)]),
+        "large_counts": (
+            4,
+            None,
+            [
+                *[(0, 0, 127), (0, 1, 128), (0, 2, 16_383), (0, 3, 16_384), (1, 0, 2**21 - 1), (1, 1, 2**21), (1, 2, 2**28)],
+                *[(1, 3, 2**35 - 1), (2, 0, 2**35), (2, 1, 2**42), (2, 2, 2**49), (3, 0, 2**32 + 1), (3, 1, 2**31), (3, 2, 1)],
+                (3, 3, 2**52 + 12_345),
+            ],
+        ),
+        "largest_count": (2, None, [(1, 0, 2**53 - 1)]),
+        "float_weights": (3, PETS, [(0, 0, 0.5), (0, 2, 1e-300), (1, 0, 1 / 3), (2, 1, 1234567.875), (2, 2, 0.1)]),
+        "sparse_1000": (1000, None, [(true, predicted, 1 + draw.randrange(draw.choice([2, 40, 300]))) for true, predicted in places]),
+    }
+
+
+def bad_records() -> dict[str, tuple[bytes, str]]:
+    """Name -> bytes, what the error says."""
+    good = encode_matrix(matrix(*matrices()["asymmetric"]))
+    middle = len(good) // 2
+    planes = bytes([11, 13, 44, 1, 0, 3, 2, 5, 1])  # each plane has three integers of one byte
+    header = {"type": "matrix", "num_classes": 3, "cells": 3, "dtype": "int64", "total": 76, "classes": None}
+    return {
+        "newer_version": (good[:4] + b"\x02" + good[5:], "newer version"),
+        "damaged": (good[:middle] + bytes([good[middle] ^ 0x10]) + good[middle + 1 :], "damaged record"),
+        "damaged_checksum": (good[:-1] + bytes([good[-1] ^ 1]), "damaged record"),
+        "truncated": (good[:-7], "damaged record"),
+        "not_a_record": (b"\x89PNG\r\n\x1a\n and so on", "not a confusion matrix record"),
+        "no_bytes": (b"", "not a confusion matrix record"),
+        "wrong_type": (encode_classes(Classes.of(3, PETS)), "expected a record of type .matrix."),
+        "unknown_dtype": (sealed({**header, "dtype": "int32"}, planes), "damaged record"),
+        "too_many_classes": (sealed({**header, "num_classes": 10**9}, planes), "damaged record: num_classes"),
+        "classes_not_there": (sealed({**header, "num_classes": 10**6}, planes), "damaged record"),
+        "cells_not_there": (sealed({**header, "cells": 10**9}, planes), "damaged record"),
+        "cell_outside": (sealed(header, planes[:3] + bytes([1, 0, 6]) + planes[6:]), "damaged record"),
+        "cell_on_diagonal": (sealed(header, planes[:3] + bytes([1, 0, 1]) + planes[6:]), "damaged record"),
+        "zero_count": (sealed(header, planes[:-1] + b"\x00"), "damaged record"),
+        "integer_too_large": (sealed(header, planes[:-1] + b"\x80\x80\x80\x80\x80\x80\x80\x10"), "damaged record"),
+        "integer_unfinished": (sealed(header, planes[:-1] + b"\x81"), "damaged record"),
+        "header_is_no_json": (sealed_text(b'{"type": "matrix", ', planes), "damaged record: its header"),
+    }
+
+
+def matrix(num_classes: int, names: list[str] | None, cells: Cells) -> ConfusionMatrix:
+    """The value that cells in the form of the JSON files stand for."""
+    rows, cols, counts = zip(*cells, strict=True) if cells else ((), (), ())
+    return ConfusionMatrix.from_coo(list(rows), list(cols), list(counts), num_classes, names)
+
+
+def sealed(header: dict[str, object], planes: bytes) -> bytes:
+    """A record of any header and planes, fitting or not."""
+    return sealed_text(json.dumps(header).encode("ascii"), planes)
+
+
+def sealed_text(header: bytes, planes: bytes) -> bytes:
+    """The same with the bytes of a header that need not be JSON."""
+    return b"TBCM\x01" + zlib.compress(struct.pack("<I", len(header)) + header + planes)
+
+
+def cases() -> dict[str, tuple[bytes, dict[str, object]]]:
+    """Name -> bytes of the record, content of the JSON file."""
+    found: dict[str, tuple[bytes, dict[str, object]]] = {}
+    for name, (num_classes, names, cells) in matrices().items():
+        value = matrix(num_classes, names, cells)
+        found[name] = (
+            encode_matrix(value),
+            {
+                "num_classes": num_classes,
+                "dtype": "float64" if any(isinstance(count, float) for *_, count in cells) else "int64",
+                "total": sum(count for *_, count in cells),
+                "classes_id": value.classes.id,
+                "cells": cells,
+            },
+        )
+    _, asymmetric = found["asymmetric"]
+    future = {"type": "matrix", "num_classes": 3, "cells": 3, "dtype": "int64", "total": 332, "classes": asymmetric["classes_id"]}
+    future |= {"examples": {"per_cell": 4}, "unknown": [1, None, "é"]}
+    # gaps: (0, 1) is cell 1; (0, 2) the next one; (2, 0) is cell 6. Another writer's version 1 with more to say.
+    found["more_than_known"] = sealed(future, bytes([11, 13, 0xAC, 0x02, 1, 0, 3, 2, 5, 1]) + b"another plane"), asymmetric
+    found["class_list"] = encode_classes(Classes.of(len(PETS), PETS)), {"names": PETS}
+    found["class_list_any_text"] = encode_classes(Classes.of(len(NAMES), NAMES)), {"names": NAMES}
+    found |= {name: (record, {"error": error}) for name, (record, error) in bad_records().items()}
+    return found
+
+
+def main() -> None:
+    """Writes every case."""
+    for name, (record, content) in cases().items():
+        path = HERE / name
+        path.with_suffix(".bin").write_bytes(record)
+        path.with_suffix(".json").write_text(json.dumps(content, ensure_ascii=True) + "\n", "ascii")
+
+
+if __name__ == "__main__":
+    main()
