@@ -145,6 +145,8 @@ def test_the_number_of_classes():
     assert num_classes([0, 1], [0, 0], class_names=NAMES) == 4
     assert num_classes([0, 1], [0, 0], class_names=iter(NAMES)) == 4
     assert num_classes([[0.1, 0.2, 0.3]], [0]) == 3
+    assert num_classes([[0.1, 0.2, 0.3]], [0], num_classes=3) == 3
+    assert num_classes([[0.1, 0.2, 0.3, 0.4]], [0], class_names=NAMES) == 4
     assert num_classes([], []) == 1
     assert num_classes([], [], num_classes=3) == 3
     assert num_classes([], [], class_names=NAMES) == 4
@@ -206,6 +208,11 @@ def test_ignore_index_among_names():
             {"preds": [1, 0, 2], "target": [0, 0, 12], "num_classes": 10},
             ValueError,
             "label 12 at position 2 of target is outside num_classes=10; pass a larger num_classes or ignore_index=12",
+        ),
+        (
+            {"preds": [1, 0], "target": [2, 0], "num_classes": 2},
+            ValueError,
+            "label 2 at position 0 of target is outside num_classes=2; pass a larger num_classes or ignore_index=2",
         ),
         (
             {"preds": [1, 0], "target": [0, -100]},

@@ -179,15 +179,14 @@ def test_a_difference_is_no_matrix_of_counts():
         encode_matrix(difference)
 
 
-def test_sizes():
-    """The promise of a compact record: 1,000 classes with 50,000 samples in at most 14 KB."""
+def test_a_record_is_compact():
     random = np.random.default_rng(3)
     target = random.integers(0, 1000, 50_000)
-    near = np.minimum(999, target + random.geometric(0.5, 50_000))
-    preds = np.where(random.random(50_000) < 0.7, target, np.where(random.random(50_000) < 0.5, near, random.integers(0, 1000, 50_000)))
-    record = encode_matrix(ConfusionMatrix.from_predictions(preds, target, num_classes=1000))
-    assert len(record) < 16_000
-    assert decode_matrix(record).total == 50_000
+    spread = np.where(random.random(50_000) < 0.5, random.integers(0, 1000, 50_000), target + random.geometric(0.5, 50_000))
+    preds = np.where(random.random(50_000) < 0.7, target, np.minimum(999, spread))
+    matrix = ConfusionMatrix.from_predictions(preds, target, num_classes=1000)
+    assert len(matrix.values) > 10_000
+    assert len(encode_matrix(matrix)) < 1.3 * len(matrix.values), "bytes a cell"
 
 
 # What is not a record
@@ -310,6 +309,7 @@ def test_any_planes(planes, dtype, num_classes, count):
         ({}, PLANES[:-1] + b"\x80" * 7 + b"\x10", "damaged record: an integer above 2**53 - 1"),
         ({}, PLANES[:-1] + b"\xff" * 7 + b"\x0f", "damaged record: a count that is not a number above 0"),  # a total above 2**53 - 1
         ({}, PLANES[:-1] + b"\x80" * 8 + b"\x01", "damaged record: an integer above 2**53 - 1"),
+        ({}, PLANES[:-1] + b"\x81" + b"\x80" * 7 + b"\x00", "damaged record: an integer above 2**53 - 1"),  # 1 in nine bytes
         ({}, PLANES[:4] + (b"\xff" * 7 + b"\x0f") * 3 + PLANES[7:], "damaged record: a cell lies outside the matrix"),
     ],
 )

@@ -57,10 +57,13 @@ export function visibleClasses(offset: number, size: number, side: number, numCl
   return { first, last };
 }
 
-/** Pans no farther than needed to bring a cell into view. */
+/** Pans no farther than needed to bring a cell into view; one that is larger than the viewport fills it. */
 export function withCellInView(camera: Camera, cell: Cell, side: number, numClasses: number): Camera {
   const size = cellSize(camera, side, numClasses);
-  const shown = (offset: number, index: number) => Math.max(Math.min(offset, -index * size), side - (index + 1) * size);
+  const shown = (offset: number, index: number) => {
+    const [atStart, atEnd] = [-index * size, side - (index + 1) * size];
+    return Math.min(Math.max(offset, Math.min(atStart, atEnd)), Math.max(atStart, atEnd));
+  };
   const moved = { x: shown(camera.x, cell.predictedClass), y: shown(camera.y, cell.trueClass), k: camera.k };
-  return constrained(size > side ? camera : moved, side, numClasses);
+  return constrained(moved, side, numClasses);
 }

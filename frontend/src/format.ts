@@ -7,21 +7,26 @@ const EXACT = new Intl.NumberFormat('en-US', { maximumFractionDigits: 6 });
 const COMPACT = new Intl.NumberFormat('en-US', { notation: 'compact', maximumSignificantDigits: 3 });
 
 export function exactCount(count: number): string {
-  return EXACT.format(count);
+  return isTiny(count) ? String(count) : EXACT.format(count);
 }
 
 export function compactCount(count: number): string {
+  if (isTiny(count)) return String(Number(count.toPrecision(3)));
   return count < 1000 && Number.isInteger(count) ? String(count) : COMPACT.format(count);
+}
+
+/** A sum of weights that decimals would round to nothing, or need a line for. */
+function isTiny(count: number): boolean {
+  return count > 0 && count < 1e-6;
 }
 
 /** A share as a percentage, with one decimal, or with two significant digits when it is small. NaN is n/a. */
 export function percent(share: number): string {
   if (Number.isNaN(share)) return 'n/a';
   const value = share * 100;
-  if (value === 0) return '0%';
+  if (value === 0 || value === 100) return `${value}%`;
   if (value < 0.1) return `${Number(value.toPrecision(2))}%`;
-  // 99.96% is not everything.
-  return `${value > 99.9 && value < 100 ? '99.9' : Number(value.toFixed(1))}%`;
+  return `${Math.min(value, 99.9).toFixed(1)}%`; // 99.96% is not everything
 }
 
 /** A value of a cell as short as it can be told, for the cell itself and for the legend. */

@@ -57,7 +57,7 @@ function drawEach(pixels: Uint32Array, side: number, camera: Camera, size: numbe
       fill(column, palette.wrong[scale.wrong(matrix.counts[i] / denominator(matrix, normalize, row, column))]);
     }
     for (let y = top + 1; y < inner; y++) pixels.copyWithin(y * side, start, start + side);
-    for (let y = Math.max(inner, top + 1); y < bottom; y++) pixels.fill(palette.grid, y * side, (y + 1) * side);
+    for (let y = inner; y < bottom; y++) pixels.fill(palette.grid, y * side, (y + 1) * side);
     if (matrix.support[row] === 0) hatch(pixels, side, top, inner, palette.hatch);
   }
   if (normalize === 'pred' || normalize === 'all') {

@@ -50,6 +50,7 @@ export async function decodeMatrix(record: Uint8Array): Promise<MatrixRecord> {
     }
   }
   const matrix = matrixOf(diagonal, rowStart, cols, counts);
+  if (matrix.total > Number.MAX_SAFE_INTEGER) throw new RecordError('damaged record: a count that is not a number above 0');
   return { matrix, classesId: typeof header.classes === 'string' ? header.classes : null };
 }
 
@@ -86,7 +87,9 @@ async function opened(record: Uint8Array, type: string): Promise<Opened> {
   let at = 4;
   try {
     at += new DataView(body.buffer, body.byteOffset).getUint32(0, true);
-    header = JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(body.subarray(4, at)));
+    const text = body.subarray(4, at);
+    if (text.some((byte) => byte > 127)) throw new Error('it is not ASCII');
+    header = JSON.parse(new TextDecoder().decode(text));
   } catch (error) {
     throw new RecordError(`damaged record: its header cannot be read (${(error as Error).message})`);
   }
@@ -147,7 +150,8 @@ class Planes {
       for (let place = 128; byte > 127; place *= 128) {
         byte = body[at++];
         value += (byte & 127) * place;
-        if (value > Number.MAX_SAFE_INTEGER) throw new RecordError('damaged record: an integer above 2**53 - 1');
+        if (place > 128 ** 7 || value > Number.MAX_SAFE_INTEGER)
+          throw new RecordError('damaged record: an integer above 2**53 - 1');
       }
       if (byte === undefined) throw new RecordError('damaged record: it has fewer cells than its header says');
       values[i] = value;

@@ -16,16 +16,22 @@ export function scaleOf(extent: Extent, color: ColorScale): Scale {
 }
 
 function placeIn({ least, most }: { least: number; most: number }, color: ColorScale): (value: number) => number {
-  const reach = color === 'log' ? Math.log1p(most / least) : most;
+  const height = (value: number) => (color === 'log' ? logarithm(value, least) : value);
+  const reach = height(most);
   return (value) => {
-    const t = color === 'log' ? Math.log1p(value / least) / reach : value / reach;
-    return t >= 1 ? 255 : Math.max(1, Math.round(t * 255));
+    const t = height(value) / reach;
+    return t >= 1 ? 255 : Math.max(1, Math.round(t * 255) || 1); // NaN where there is nothing at all
   };
+}
+
+/** log1p(value / least), also where that quotient is too large for a number. */
+function logarithm(value: number, least: number): number {
+  return Math.log(value + least) - Math.log(least);
 }
 
 /** The value half way up a ramp, for its legend. */
 export function middleOf({ least, most }: { least: number; most: number }, color: ColorScale): number {
-  return color === 'log' ? least * Math.expm1(Math.log1p(most / least) / 2) : most / 2;
+  return color === 'log' ? least * Math.expm1(logarithm(most, least) / 2) : most / 2;
 }
 
 /** One extent for several matrices, so that a color means the same in all of them. */

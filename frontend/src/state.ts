@@ -46,8 +46,8 @@ export const color = signal<ColorScale>('linear');
 export const paletteName = signal<PaletteName>('blue-orange');
 export const dark = signal(false);
 const reports = signal<ReadonlyMap<string, Problem>>(new Map());
-const classLists = signal<ReadonlyMap<string, readonly string[]>>(new Map());
-const askedClassLists = new Set<string>();
+/** Class names by the id of their list; null for a list that could not be had. */
+const classLists = signal<ReadonlyMap<string, readonly string[] | null>>(new Map());
 // Series are not signals: these counters make what follows from them look again.
 const arrived = signal(0);
 const noticed = signal(0);
@@ -79,13 +79,20 @@ export const shown = computed<readonly Shown[]>(() => {
     const at = here && step.value !== null ? nearestEarlier(here.info.steps, step.value) : null;
     if (!here || at === null) return { run, step: null, matrix: null, names: null, problem: null };
     const ready = here.ready(at);
-    if (!ready) return lastShown.get(run) ?? { run, step: at, matrix: null, names: null, problem: null };
+    const namesHere = ready && (!('matrix' in ready) || !ready.classesId || classLists.value.has(ready.classesId));
+    if (!ready || !namesHere) return lastShown.get(run) ?? { run, step: at, matrix: null, names: null, problem: null };
     if ('problem' in ready) return { run, step: at, matrix: null, names: null, problem: ready.problem };
     const names = ready.classesId ? (classLists.value.get(ready.classesId) ?? null) : null;
     return { run, step: at, matrix: ready.matrix, names, problem: null };
   });
   lastShown = new Map(now.map((one) => [one.run, one]));
   return now;
+});
+
+/** The matrix that the cursor is told of: that of its run or, when that run is no longer shown, the first. */
+export const pointed = computed(() => {
+  const withMatrix = shown.value.filter((one) => one.matrix);
+  return withMatrix.find((one) => one.run === cursor.value?.run) ?? withMatrix[0];
 });
 
 export const extent = computed(() =>
@@ -139,6 +146,7 @@ export async function refresh(): Promise<void> {
 /** Shows a tag; for the tag already shown, looks for new steps and runs and keeps the view. */
 export async function showTag(next: string): Promise<void> {
   const infos = await fetchSeries(next);
+  classLists.value = new Map([...classLists.value].filter(([, names]) => names !== null)); // what failed is asked for again
   batch(() => {
     const same = tag.value === next;
     const newest = steps.value.at(-1);
@@ -212,21 +220,20 @@ export function loadShown(): void {
 async function loadStep(here: Series, at: number): Promise<void> {
   const waited = !here.ready(at);
   const loaded = await here.load(at);
-  if (waited) arrived.value++;
   if ('matrix' in loaded && loaded.classesId) await loadClassList(here.info.run, loaded.classesId);
+  if (waited) arrived.value++;
   await here.prefetch(at);
 }
 
 async function loadClassList(run: string, id: string): Promise<void> {
-  if (classLists.value.has(id) || askedClassLists.has(`${run} ${id}`)) return;
-  askedClassLists.add(`${run} ${id}`);
+  if (classLists.value.has(id)) return;
+  let names: readonly string[] | null = null;
   try {
-    const names = await decodeClasses(await fetchClasses(run, id));
-    classLists.value = new Map(classLists.value).set(id, names);
+    names = await decodeClasses(await fetchClasses(run, id));
   } catch (error) {
-    askedClassLists.delete(`${run} ${id}`);
-    report(`run ${run}, class names`, (error as Error).message);
+    report(`run ${run}, class names`, `${(error as Error).message}; classes are shown by number`);
   }
+  classLists.value = new Map(classLists.value).set(id, classLists.value.get(id) ?? names);
 }
 
 function updated(info: SeriesInfo): Series | undefined {

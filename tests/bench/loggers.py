@@ -105,6 +105,8 @@ class Wandb:
 
     def __init__(self, directory: Path) -> None:
         os.environ |= {"WANDB_MODE": "offline", "WANDB_CONSOLE": "off"}
+        for kind in ("DATA", "CACHE", "CONFIG"):  # otherwise in the user's home; what it copies there is not counted
+            os.environ[f"WANDB_{kind}_DIR"] = str(directory.parent / "wandb-home")
         import wandb
 
         self.wandb = wandb

@@ -24,33 +24,31 @@ BUDGET = 8.0  # seconds after which no further step is logged
 MOST_STEPS = 30
 
 
-def measure(way: str, num_classes: int, count: int, accuracy: float) -> dict[str, Any]:
+def measure(directory: Path, way: str, num_classes: int, count: int, accuracy: float) -> dict[str, Any]:
     """Medians over the steps of one way, as the process that was started for it sees them."""
     given = [Given(make_samples(num_classes, count, seed, accuracy)) for seed in range(3)]
-    with tempfile.TemporaryDirectory() as directory:
-        idle_end, idle_bytes = _idle(way, Path(directory, "idle"))
-        where = Path(directory, "log")
-        logger = LOGGERS[way](where)
-        if way.startswith("ours"):
-            logger.log(given[0], 0, "names")  # writes the class names, which are measured apart
-            logger.flush()
-        before = max(_bytes_in(where), idle_bytes)
-        calls, totals = [], []
-        begin = time.perf_counter()
-        while len(calls) < MOST_STEPS and (not calls or time.perf_counter() - begin < BUDGET):
-            step = len(calls) + 1
-            start = time.perf_counter()
-            logger.log(given[step % len(given)], step, "val")
-            called = time.perf_counter()
-            logger.flush()
-            totals.append(time.perf_counter() - start)
-            calls.append(called - start)
-        end = max(0.0, _seconds(logger.close) - idle_end) / len(calls)
-        written = _bytes_in(where) - before
+    idle_end, idle_bytes = _idle(way, directory / "idle")
+    log = directory / "log"
+    logger = LOGGERS[way](log)
+    if way.startswith("ours"):
+        logger.log(given[0], 0, "names")  # writes the class names, which are measured apart
+        logger.flush()
+    before = max(_bytes_in(log), idle_bytes)
+    calls, totals = [], []
+    begin = time.perf_counter()
+    while len(calls) < MOST_STEPS and (not calls or time.perf_counter() - begin < BUDGET):
+        step = len(calls) + 1
+        start = time.perf_counter()
+        logger.log(given[step % len(given)], step, "val")
+        called = time.perf_counter()
+        logger.flush()
+        totals.append(time.perf_counter() - start)
+        calls.append(called - start)
+    end = max(0.0, _seconds(logger.close) - idle_end) / len(calls)
     return {
         "call": statistics.median(calls),
         "total": statistics.median(totals) + end,
-        "bytes": written / len(calls),
+        "bytes": (_bytes_in(log) - before) / len(calls),
         "steps": len(calls),
     }
 
@@ -74,25 +72,24 @@ def _bytes_in(directory: Path) -> int:
 
 def run(way: str, num_classes: int, count: int, accuracy: float = 0.76) -> dict[str, Any]:
     """The measures of one way in a process of its own, or why there are none."""
-    command = [sys.executable, __file__, way, str(num_classes), str(count), str(accuracy)]
-    with tempfile.TemporaryFile("w+") as errors:
-        # Output goes to a file, since a child of the child (wandb has one) would keep a pipe open.
-        with tempfile.TemporaryFile("w+") as output:
-            try:
-                code = subprocess.run(command, stdin=subprocess.DEVNULL, stdout=output, stderr=errors, timeout=LIMIT).returncode
-            except subprocess.TimeoutExpired:
-                return {"why": f"took over {LIMIT:.0f} s"}
-            output.seek(0)
-            answer = output.read()
+    # Files instead of pipes: wandb has a process of its own that would keep a pipe open.
+    with (
+        tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as directory,
+        tempfile.TemporaryFile("w+") as output,
+        tempfile.TemporaryFile("w+") as errors,
+    ):
+        command = [sys.executable, __file__, directory, way, str(num_classes), str(count), str(accuracy)]
+        try:
+            code = subprocess.run(command, check=False, stdin=subprocess.DEVNULL, stdout=output, stderr=errors, timeout=LIMIT).returncode
+        except subprocess.TimeoutExpired:
+            return {"why": f"takes over {LIMIT:.0f} s"}
+        output.seek(0)
         errors.seek(0)
-        messages = errors.read()
-    if code != 0:
-        return {"why": (messages.strip().splitlines() or [f"exit code {code}"])[-1][:80]}
-    measured: dict[str, Any] = json.loads(answer.splitlines()[-1])
-    notes = [line.strip() for line in messages.splitlines() if "truncat" in line.lower()]
-    if notes:
-        measured["note"] = notes[0][:100]
-    return measured
+        messages = errors.read().strip().splitlines()
+        if code != 0:
+            return {"why": (messages or [f"exit code {code}"])[-1][:80]}
+        measured: dict[str, Any] = json.loads(output.read().splitlines()[-1])
+        return measured | {"notes": [line.strip() for line in messages if "truncat" in line.lower()][:1]}
 
 
 def print_size(num_classes: int, count: int) -> dict[str, dict[str, Any]]:
@@ -106,14 +103,15 @@ def print_size(num_classes: int, count: int) -> dict[str, dict[str, Any]]:
         if "why" in measured:
             rows.append([way, "-", "-", "-", "-", "-", measured["why"]])
             continue
-        ratios = [
-            f"1/{measured[key] / ours[key]:,.0f}" if measured[key] > ours[key] else f"{ours[key] / measured[key]:.2f}"
-            for key in ("call", "bytes")
-        ]
         figures = [milliseconds(measured["call"]), milliseconds(measured["total"]), kilobytes(measured["bytes"])]
-        rows.append([way, *figures, *ratios, "; ".join([f"{measured['steps']} steps", *[measured[key] for key in ("note",) if key in measured]])])
-    print(table(["", "call ms", "with flush ms", "KB", "ours/it: call", "bytes", ""], rows), flush=True)
+        ratios = [_ratio(ours[key], measured[key]) for key in ("call", "bytes")]
+        rows.append([way, *figures, *ratios, "; ".join([f"{measured['steps']} steps", *measured["notes"]])])
+    print(table(["", "call ms", "with flush ms", "KB", "ours : it, call", "bytes", ""], rows), flush=True)
     return found
+
+
+def _ratio(ours: float, other: float) -> str:
+    return f"1 : {other / ours:,.0f}" if other >= 10 * ours else f"1 : {other / ours:.2g}"
 
 
 def print_names() -> None:
@@ -157,17 +155,16 @@ def print_verdicts(found: dict[int, dict[str, dict[str, Any]]]) -> None:
     print(verdict("1,000 classes, bytes", ours[1000]["bytes"] / 1e3, 14, "KB"))
     early = run("ours: ConfusionMatrix", 1_000, 50_000, 0.6)
     cells = len(Given(make_samples(1_000, 50_000, 0, 0.6)).matrix.values)
-    print(
-        f"      the same earlier in training (60 % right, {cells:,} cells): {milliseconds(early['call'])} ms, {kilobytes(early['bytes'])} KB"
-    )
+    figures = f"{milliseconds(early['call'])} ms, {kilobytes(early['bytes'])} KB"
+    print(f"      earlier in training, 60 % right and {cells:,} cells not zero: {figures}")
 
 
 def main() -> None:
     """Prints everything; or, in the process of one way, its measures as JSON."""
     if len(sys.argv) > 1:
         warnings.simplefilter("ignore")
-        way, num_classes, count, accuracy = sys.argv[1:]
-        print(json.dumps(measure(way, int(num_classes), int(count), float(accuracy))))
+        directory, way, num_classes, count, accuracy = sys.argv[1:]
+        print(json.dumps(measure(Path(directory), way, int(num_classes), int(count), float(accuracy))))
         return
     found = {num_classes: print_size(num_classes, count) for num_classes, count in SIZES}
     print_names()

@@ -1,24 +1,21 @@
-// One matrix on two canvases: the cells with their labels and numbers, and above them the cursor.
+// One matrix: its cells, numbers and labels on a canvas, with zoom and pointer.
 
 import { select } from 'd3-selection';
 import { type D3ZoomEvent, type ZoomTransform, zoom, zoomIdentity } from 'd3-zoom';
 import { useEffect, useLayoutEffect, useRef } from 'preact/hooks';
 import { type Camera, cellAt, cellSize, FIT, largestZoom, viewportSide } from '../camera';
-import { exactCount, nameOf, percent, shareOf } from '../format';
 import { axisLabels, cellNumbers, LABEL_SIZE, labelWidth, numberSize } from '../marks';
-import { countAt } from '../matrix';
 import { toCss } from '../palette';
-import { drawCells } from '../raster';
+import { drawCells, type Picture } from '../raster';
 import { camera, cursor, dark, normalize, palette, type Shown, scale } from '../state';
+import { sized } from './canvas';
+import { CursorLayer } from './cursor';
 
 const FONT = 'Roboto, "Segoe UI", system-ui, sans-serif';
 const PAD = 8;
 const AXIS_TITLE = 20;
 const LABELS_AT_MOST = { beside: 180, above: 110 };
-const INK = {
-  light: { text: '#202124', muted: '#5f6368', cursor: '#111318' },
-  dark: { text: '#e8eaed', muted: '#a3a9b2', cursor: '#ffffff' },
-};
+const INK = { light: { text: '#202124', muted: '#5f6368' }, dark: { text: '#e8eaed', muted: '#a3a9b2' } };
 
 const measuring = document.createElement('canvas').getContext('2d') as CanvasRenderingContext2D;
 
@@ -31,10 +28,20 @@ function measureIn(size: number): (text: string) => number {
 }
 const measureLabel = measureIn(LABEL_SIZE);
 
+const widestOf = new WeakMap<readonly string[], number>();
+
+/** Measured once a class list: among ten thousand names it takes milliseconds. */
+function widestLabel(names: readonly string[] | null, n: number): number {
+  const known = names && widestOf.get(names);
+  const widest = known ?? labelWidth(names, n, LABELS_AT_MOST.beside, measureLabel);
+  if (names) widestOf.set(names, widest);
+  return widest;
+}
+
 /** Where the square of cells lies in a panel of this size: its corner, its side, and the room for labels. */
 export function layoutOf(one: Shown, width: number, height: number) {
   const n = one.matrix?.numClasses ?? 1;
-  const beside = labelWidth(one.names, n, Math.max(24, Math.min(LABELS_AT_MOST.beside, 0.3 * width)), measureLabel);
+  const beside = Math.min(widestLabel(one.names, n), Math.max(24, Math.min(LABELS_AT_MOST.beside, 0.3 * width)));
   const left = AXIS_TITLE + beside + PAD;
   // Names stand upright above the columns where they do not fit side by side.
   const flat = viewportSide(Math.min(width - left - PAD, height), n) / n >= beside + PAD;
@@ -52,47 +59,28 @@ interface Props {
 }
 
 export function Heatmap({ one, width, height, titled }: Props) {
-  const cells = useRef<HTMLCanvasElement>(null);
-  const above = useRef<HTMLCanvasElement>(null);
+  const canvas = useRef<HTMLCanvasElement>(null);
   const layout = layoutOf(one, width, height);
   const { left, top, side } = layout;
   const n = one.matrix?.numClasses ?? 0;
   const outer = { width: left + side + PAD, height: top + side + PAD };
-  const isDark = dark.value;
   const view = camera.value;
-  const picture = one.matrix && {
-    matrix: one.matrix,
-    normalize: normalize.value,
-    scale: scale.value,
-    palette: palette.value,
-  };
 
   useLayoutEffect(() => {
-    if (!cells.current || !picture || side <= 0) return;
-    const context = sized(cells.current, outer.width, outer.height);
-    const { text, muted } = INK[isDark ? 'dark' : 'light'];
+    if (!canvas.current || !one.matrix || side <= 0) return;
+    const context = sized(canvas.current, outer.width, outer.height);
+    const picture = { matrix: one.matrix, normalize: normalize.value, scale: scale.value, palette: palette.value };
+    const size = cellSize(view, side, n);
+    const { text, muted } = INK[dark.value ? 'dark' : 'light'];
     paintCells(context, left, top, side, view, picture);
     context.translate(left, top);
-    paintNumbers(
-      context,
-      cellNumbers(side, view, picture, muted, measureIn(numberSize(cellSize(view, side, n)))),
-      cellSize(view, side, n),
-    );
+    paintNumbers(context, cellNumbers(side, view, picture, muted, measureIn(numberSize(size))), size);
     paintLabels(context, one, layout, view, text, muted);
     context.strokeStyle = toCss(palette.value.frame);
     context.strokeRect(-0.5, -0.5, side + 1, side + 1);
-  });
+  }, [one, width, height, titled, view, normalize.value, scale.value, palette.value]);
 
-  const at = cursor.value;
-  useLayoutEffect(() => {
-    if (!above.current || side <= 0) return;
-    const context = sized(above.current, outer.width, outer.height);
-    if (!at || !one.matrix || at.trueClass >= n || at.predictedClass >= n) return;
-    context.translate(left, top);
-    paintCursor(context, cellSize(view, side, n), side, view, at, INK[isDark ? 'dark' : 'light'].cursor);
-  });
-
-  useZoom(above, left, top, side, n, view);
+  useZoom(canvas, left, top, side, n, view);
 
   const point = (event: PointerEvent) => {
     const box = (event.currentTarget as HTMLElement).getBoundingClientRect();
@@ -116,43 +104,19 @@ export function Heatmap({ one, width, height, titled }: Props) {
         <p class="waiting">This run has not logged up to this step</p>
       ) : (
         <div class="canvases" style={{ width: `${outer.width}px`, height: `${outer.height}px` }}>
-          <canvas ref={cells} />
           <canvas
-            ref={above}
+            ref={canvas}
             onPointerMove={point}
             onPointerDown={point}
             onDblClick={() => {
               camera.value = FIT;
             }}
           />
-          {at && at.run === one.run && one.matrix && at.trueClass < n && at.predictedClass < n && (
-            <Tooltip one={one} left={left} top={top} side={side} />
-          )}
+          <CursorLayer one={one} {...outer} left={left} top={top} side={side} />
         </div>
       )}
     </figure>
   );
-}
-
-/** Sizes a canvas to the screen's pixels, empties it, and gives a context in CSS pixels. */
-function sized(canvas: HTMLCanvasElement, width: number, height: number): CanvasRenderingContext2D {
-  const ratio = pixelRatio(width, height);
-  const [w, h] = [Math.round(width * ratio), Math.round(height * ratio)];
-  if (canvas.width !== w || canvas.height !== h) {
-    canvas.width = w;
-    canvas.height = h;
-    canvas.style.width = `${width}px`;
-    canvas.style.height = `${height}px`;
-  }
-  const context = canvas.getContext('2d') as CanvasRenderingContext2D;
-  context.setTransform(ratio, 0, 0, ratio, 0, 0);
-  context.clearRect(0, 0, width, height);
-  return context;
-}
-
-/** Six million pixels at most: more cost time that nobody sees. */
-function pixelRatio(width: number, height: number): number {
-  return Math.min(window.devicePixelRatio || 1, Math.sqrt(6e6 / (width * height)));
 }
 
 let scratch: HTMLCanvasElement | undefined;
@@ -163,7 +127,7 @@ function paintCells(
   top: number,
   side: number,
   view: Camera,
-  picture: Parameters<typeof drawCells>[3],
+  picture: Picture,
 ): void {
   const ratio = context.getTransform().a;
   // Pooled cells are drawn in CSS pixels, so that a lone one is as large on any screen.
@@ -240,34 +204,6 @@ function paintLabels(
   }
 }
 
-function paintCursor(
-  context: CanvasRenderingContext2D,
-  size: number,
-  side: number,
-  view: Camera,
-  at: { trueClass: number; predictedClass: number },
-  ink: string,
-): void {
-  const x = view.x + at.predictedClass * size;
-  const y = view.y + at.trueClass * size;
-  context.save();
-  context.beginPath();
-  context.rect(0, 0, side, side);
-  context.clip();
-  // The row and the column of the cell, back to their labels.
-  context.globalAlpha = 0.1;
-  context.fillStyle = ink;
-  context.fillRect(0, y, Math.max(0, x), Math.max(size, 1));
-  context.fillRect(x, 0, Math.max(size, 1), Math.max(0, y));
-  context.globalAlpha = 1;
-  context.strokeStyle = ink;
-  context.lineWidth = 2;
-  // A cell too small to see is framed from outside.
-  const grow = Math.max(0, (7 - size) / 2);
-  context.strokeRect(x - grow, y - grow, size + 2 * grow, size + 2 * grow);
-  context.restore();
-}
-
 /** Wheel, pinch and drag, by d3-zoom; the camera is shared, so its own state follows ours. */
 function useZoom(
   canvas: { current: HTMLCanvasElement | null },
@@ -311,47 +247,4 @@ function useZoom(
     // What d3-zoom keeps on its element; setting it by its own method would call back.
     (canvas.current as HTMLCanvasElement & { __zoom?: ZoomTransform }).__zoom = transform;
   });
-}
-
-function Tooltip({ one, left, top, side }: { one: Shown; left: number; top: number; side: number }) {
-  const at = cursor.value;
-  const { matrix, names } = one;
-  if (!at || !matrix) return null;
-  const size = cellSize(camera.value, side, matrix.numClasses);
-  const x = left + camera.value.x + (at.predictedClass + 1) * size;
-  const y = top + camera.value.y + (at.trueClass + 1) * size;
-  const toLeft = x > left + side * 0.6;
-  const upward = y > top + side * 0.6;
-  const trueName = nameOf(names, at.trueClass);
-  const predictedName = nameOf(names, at.predictedClass);
-  const share = (of: 'true' | 'pred' | 'all') => percent(shareOf(matrix, at, of));
-  return (
-    <div
-      class="tooltip"
-      aria-hidden="true"
-      style={{
-        left: `${toLeft ? x - size : x}px`,
-        top: `${upward ? y - size : y}px`,
-        transform: `translate(${toLeft ? 'calc(-100% - 10px)' : '10px'}, ${upward ? 'calc(-100% - 10px)' : '10px'})`,
-      }}
-    >
-      <div class="pair">
-        <span>True</span>
-        <bdi>{trueName}</bdi>
-        <span>Predicted</span>
-        <bdi>{predictedName}</bdi>
-      </div>
-      <b class={at.trueClass === at.predictedClass ? 'correct' : 'wrong'}>
-        {exactCount(countAt(matrix, at.trueClass, at.predictedClass))}
-      </b>
-      <dl>
-        <dt>of this true class ({exactCount(matrix.support[at.trueClass])})</dt>
-        <dd>{share('true')}</dd>
-        <dt>of this prediction ({exactCount(matrix.predicted[at.predictedClass])})</dt>
-        <dd>{share('pred')}</dd>
-        <dt>of all ({exactCount(matrix.total)})</dt>
-        <dd>{share('all')}</dd>
-      </dl>
-    </div>
-  );
 }

@@ -2,7 +2,7 @@
 
 import { useEffect, useRef, useState } from 'preact/hooks';
 import { type Cell, constrained, FIT, withCellInView, zoomed } from '../camera';
-import { camera, cursor, moveStep, shown } from '../state';
+import { camera, cursor, moveStep, pointed, shown } from '../state';
 import { Heatmap, layoutOf } from './heatmap';
 
 const ZOOM_STEP = 1.5;
@@ -74,7 +74,7 @@ function panelSize(count: number, width: number, height: number) {
 function press(event: KeyboardEvent, width: number, height: number): boolean {
   if (event.altKey || event.metaKey) return false;
   const at = cursor.value;
-  const one = shown.value.find(({ run, matrix }) => matrix && run === (at?.run ?? run));
+  const one = pointed.value;
   if (!one?.matrix) return false;
   const n = one.matrix.numClasses;
   const { side } = layoutOf(one, width, height);

@@ -6,6 +6,7 @@ import { chooseTag, color, normalize, paletteName, tag, tags } from '../state';
 export function Toolbar() {
   return (
     <header class="toolbar">
+      <h1 class="unseen">Confusion Matrix</h1>
       <Select label="Tag" value={tag.value} options={(tags.value ?? []).map((one) => [one.tag, one.tag])} choose={chooseTag} />
       <Choice
         label="Normalize"
@@ -54,15 +55,15 @@ interface SelectProps {
 
 function Select({ label, value, options, choose }: SelectProps) {
   return (
-    <label>
-      <span>{label}</span>
-      <select value={value} onChange={(event) => choose(event.currentTarget.value)}>
+    <div class="choice">
+      <label for={`choose-${label}`}>{label}</label>
+      <select id={`choose-${label}`} value={value} onChange={(event) => choose(event.currentTarget.value)}>
         {options.map(([option, text]) => (
           <option key={option} value={option} selected={option === value}>
             {text}
           </option>
         ))}
       </select>
-    </label>
+    </div>
   );
 }

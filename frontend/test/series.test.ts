@@ -1,0 +1,333 @@
+import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
+import { ApiError } from '../src/api';
+import { countAt, type Matrix } from '../src/matrix';
+import { Series, type Step } from '../src/series';
+import { golden, PETS, recordOf, sealed, sealedBody, seeded } from './samples';
+import { infoOf, type Server, startServer } from './server';
+
+const MEBIBYTE = 2 ** 20;
+const STEPS = Array.from({ length: 40 }, (_, i) => 10 * i);
+
+let server: Server;
+let told: number;
+
+beforeEach(async () => {
+  server = await startServer();
+  told = 0;
+});
+afterEach(() => server.stop());
+
+function infoNow(run = 'run') {
+  return infoOf(run, server.logs.get('val')?.get(run) ?? []);
+}
+
+function seriesNow(): Series {
+  const series = new Series('val', infoNow(), () => told++);
+  server.asked.length = 0;
+  return series;
+}
+
+/** Logs a matrix whose only cell, (0, 1), tells the step. */
+async function logSteps(steps: readonly number[], again = 0): Promise<void> {
+  for (const step of steps) {
+    const record = await sealed(
+      { type: 'matrix', num_classes: 2, cells: 1, dtype: 'float64', classes: 'abc' },
+      new Uint8Array(Float64Array.of(0, 0).buffer).length ? floats(step + 1 + again) : [],
+    );
+    server.log('val', 'run', step, record, step + 0.5 + again);
+  }
+}
+
+function floats(count: number): number[] {
+  const bytes = (...values: number[]) => [...new Uint8Array(Float64Array.from(values).buffer)];
+  return [...bytes(0, 0), 0, ...bytes(count)];
+}
+
+function matrixOf(step: Step | undefined): Matrix {
+  if (!step || !('matrix' in step)) throw new Error(`expected a matrix, got ${JSON.stringify(step)}`);
+  return step.matrix;
+}
+
+/** What logSteps wrote into the matrix. */
+const toldBy = (step: Step | undefined) => countAt(matrixOf(step), 0, 1) - 1;
+
+const askedRanges = () => server.asked.map(({ query }) => [Number(query.first), Number(query.last)]);
+
+/** How many steps each ask was for, and whether any step was asked for twice. */
+function askedSteps(): number[] {
+  return askedRanges().flatMap(([first, last]) => infoNow().steps.filter((step) => first <= step && step <= last));
+}
+
+test('a step is a matrix with the id of its class list', async () => {
+  server.log('val', 'run', 4, golden('asymmetric'));
+  server.log('val', 'run', 5, golden('two_classes'));
+  const series = seriesNow();
+  expect(series.ready(4)).toBeUndefined();
+  const step = await series.load(4);
+  expect(step).toMatchObject({ classesId: '8994ab3dfad64861' });
+  expect(countAt(matrixOf(step), 0, 2)).toBe(5);
+  expect(series.ready(4)).toBe(step);
+  expect(series.ready(5)).toBeUndefined();
+  expect(server.asked).toEqual([{ route: 'records', query: { run: 'run', tag: 'val', first: '4', last: '4' } }]);
+});
+
+test('a step that is here, or on its way, is not asked for again', async () => {
+  await logSteps(STEPS);
+  const series = seriesNow();
+  const [one, other] = await Promise.all([series.load(20), series.load(20)]);
+  expect(one).toBe(other);
+  expect(await series.load(20)).toBe(one);
+  expect(askedRanges()).toEqual([[20, 20]]);
+  const prefetched = series.prefetch(20);
+  await vi.waitFor(() => expect(server.asked).toHaveLength(2));
+  expect(toldBy(await series.load(390))).toBe(390);
+  await prefetched;
+  expect(server.asked).toHaveLength(2);
+});
+
+describe('prefetch', () => {
+  test('fetches small records at once', async () => {
+    await logSteps(STEPS);
+    const series = seriesNow();
+    await series.prefetch(200);
+    expect(askedRanges()).toEqual([[0, 390]]);
+    for (const step of STEPS) expect(toldBy(await series.load(step))).toBe(step);
+    expect(server.asked).toHaveLength(1);
+  });
+
+  test('decodes only what is near', async () => {
+    await logSteps(STEPS);
+    const series = seriesNow();
+    await series.load(200);
+    await series.prefetch(200);
+    expect(STEPS.filter((step) => series.ready(step))).toEqual([140, 150, 160, 170, 180, 190, 200, 210, 220, 230, 240, 250, 260]);
+  });
+
+  test('fetches large records in batches, the nearest first', async () => {
+    const large = new Uint8Array(300_000);
+    large.set(golden('newer_version'));
+    for (const step of STEPS) server.log('val', 'run', step, large);
+    server.log('val', 'run', 100, new Uint8Array(3 * MEBIBYTE)); // larger than a batch
+    const series = seriesNow();
+    await series.prefetch(200);
+    const ranges = askedRanges();
+    expect(askedSteps().sort((a, b) => a - b)).toEqual(STEPS);
+    const nearest = ranges.map(([first, last]) => (first <= 200 && 200 <= last ? 0 : Math.min(...[first, last].map((at) => Math.abs(at - 200)))));
+    expect(nearest).toEqual([...nearest].sort((a, b) => a - b));
+    expect(ranges[0]).toEqual([190, 210]);
+    expect(ranges).toContainEqual([100, 100]);
+    for (const [first, last] of ranges) expect((last - first) / 10).toBeLessThan(3);
+    expect(ranges.length).toBeLessThan(20);
+  });
+
+  test('is redirected by a later call', async () => {
+    const large = new Uint8Array(MEBIBYTE);
+    for (const step of STEPS) server.log('val', 'run', step, large);
+    const series = seriesNow();
+    let release = () => {};
+    const held = new Promise<void>((resolve) => {
+      release = resolve;
+    });
+    server.hold = () => held;
+    const first = series.prefetch(0);
+    await vi.waitFor(() => expect(server.asked).toHaveLength(1));
+    await series.prefetch(390);
+    release();
+    await first;
+    expect(askedRanges().slice(0, 4)).toEqual([
+      [0, 0],
+      [390, 390],
+      [380, 380],
+      [370, 370],
+    ]);
+    expect(server.asked).toHaveLength(STEPS.length);
+  });
+
+  test('of one step, or of none, asks for no more', async () => {
+    await logSteps([7]);
+    const series = seriesNow();
+    await series.load(7);
+    await series.prefetch(7);
+    expect(askedRanges()).toEqual([[7, 7]]);
+    await new Series('val', infoOf('run', []), () => told++).prefetch(0);
+    expect(server.asked).toHaveLength(1);
+  });
+});
+
+describe('update', () => {
+  test('takes note of new steps, and keeps those that have not changed', async () => {
+    await logSteps([0, 1, 2]);
+    const series = seriesNow();
+    await series.prefetch(0);
+    const before = await series.load(1);
+    await logSteps([3]);
+    server.asked.length = 0;
+    series.update(infoNow());
+    expect(series.ready(1)).toBe(before);
+    expect(series.info.steps).toEqual([0, 1, 2, 3]);
+    expect(toldBy(await series.load(3))).toBe(3);
+    await series.prefetch(3);
+    expect(askedRanges()).toEqual([[3, 3]]);
+  });
+
+  test('forgets a step that was logged again, and one that is no longer there', async () => {
+    await logSteps([0, 1, 2]);
+    const series = seriesNow();
+    await series.prefetch(1);
+    for (const step of [0, 1, 2]) await series.load(step);
+    await logSteps([1], 100);
+    server.logs.get('val')?.get('run')?.pop();
+    series.update(infoNow());
+    expect([0, 1, 2].map((step) => series.ready(step) !== undefined)).toEqual([true, false, false]);
+    expect(toldBy(await series.load(1))).toBe(101);
+  });
+
+  test('a step logged again while it is decoded', async () => {
+    await logSteps([0, 1]);
+    const series = seriesNow();
+    await series.prefetch(1);
+    const older = series.load(1);
+    await logSteps([1], 100);
+    series.update(infoNow());
+    const newer = series.load(1);
+    expect(toldBy(await older)).toBe(1);
+    expect(toldBy(await newer)).toBe(101);
+    expect(toldBy(series.ready(1))).toBe(101);
+    expect(await series.load(1)).toBe(await newer);
+  });
+});
+
+describe('what is no matrix', () => {
+  test('is a step with a problem, and told of', async () => {
+    server.log('val', 'run', 0, golden('asymmetric'));
+    server.log('val', 'run', 1, golden('damaged'));
+    server.log('val', 'run', 2, golden('newer_version'));
+    server.log('val', 'run', 3, Uint8Array.of());
+    server.log('val', 'run', 4, golden('class_list'));
+    const series = seriesNow();
+    expect(await series.load(1)).toEqual({ problem: expect.stringContaining('damaged record') });
+    expect(told).toBe(1);
+    for (const step of [0, 2, 3, 4]) await series.load(step);
+    expect([...series.problems.keys()].sort()).toEqual([1, 2, 3, 4]);
+    expect(series.problems.get(2)).toContain('newer version');
+    expect(series.problems.get(3)).toContain('not a confusion matrix record');
+    expect(series.problems.get(4)).toContain("expected a record of type 'matrix'");
+    expect(told).toBe(4);
+    expect(countAt(matrixOf(series.ready(0)), 0, 2)).toBe(5);
+  });
+
+  test('is seen at sight, before anyone looks at it', async () => {
+    await logSteps(STEPS);
+    server.log('val', 'run', 0, golden('newer_version'));
+    const series = seriesNow();
+    await series.prefetch(390);
+    expect([...series.problems.keys()]).toEqual([0]);
+    expect(series.ready(0)).toEqual({ problem: expect.stringContaining('newer version') });
+  });
+
+  test('is forgotten when the step is logged again', async () => {
+    server.log('val', 'run', 1, golden('damaged'), 1);
+    const series = seriesNow();
+    await series.load(1);
+    server.log('val', 'run', 1, golden('asymmetric'), 2);
+    series.update(infoNow());
+    expect(series.problems.size).toBe(0);
+    expect(countAt(matrixOf(await series.load(1)), 0, 2)).toBe(5);
+    expect(series.problems.size).toBe(0);
+  });
+
+  test('a step that has gone from the log says so, and is not asked for without end', async () => {
+    await logSteps([0, 1, 2]);
+    const series = seriesNow();
+    server.logs.get('val')?.get('run')?.splice(1, 1);
+    await series.prefetch(0);
+    expect(await series.load(1)).toEqual({ problem: 'this step is no longer in the log' });
+    expect(askedRanges()).toEqual([[0, 2]]);
+    expect(series.problems.get(1)).toBe('this step is no longer in the log');
+    await logSteps([1]);
+    series.update(infoNow());
+    expect(toldBy(await series.load(1))).toBe(1);
+  });
+});
+
+describe('a server that fails', () => {
+  test('rejects, and is asked again', async () => {
+    await logSteps(STEPS);
+    const series = seriesNow();
+    server.failure = () => ({ status: 404, text: "run 'run' has no confusion matrix of tag 'val'" });
+    await expect(series.load(20)).rejects.toThrow(ApiError);
+    await expect(series.load(20)).rejects.toThrow("run 'run' has no confusion matrix");
+    await expect(series.prefetch(20)).rejects.toThrow(ApiError);
+    server.failure = () => 'broken';
+    await expect(series.load(20)).rejects.toThrow('did not answer');
+    expect(series.problems.size).toBe(0);
+    server.failure = null;
+    expect(toldBy(await series.load(20))).toBe(20);
+    await series.prefetch(20);
+    expect(toldBy(series.ready(30))).toBe(30);
+  });
+});
+
+describe('memory', () => {
+  test('of records beyond 128 MiB the nearest are kept', async () => {
+    const record = await heavyRecord(12 * MEBIBYTE);
+    for (const step of STEPS.slice(0, 20)) server.log('val', 'run', step, record);
+    const series = seriesNow();
+    await series.load(100);
+    await series.prefetch(100);
+    expect(askedSteps().length * record.length).toBeLessThan(130 * MEBIBYTE + record.length);
+    expect([...new Set(askedSteps())].sort((a, b) => a - b)).toEqual([50, 60, 70, 80, 90, 100, 110, 120, 130, 140].slice(-10));
+    expect(series.problems.size).toBe(0);
+
+    server.asked.length = 0;
+    await series.load(80);
+    expect(server.asked).toEqual([]);
+
+    await series.load(0);
+    expect(countAt(matrixOf(series.ready(0)), 0, 1)).toBe(3);
+    await series.prefetch(0);
+    expect(Math.max(...askedSteps())).toBeLessThan(100);
+    expect(series.problems.size).toBe(0);
+  }, 20_000);
+
+  test('of matrices beyond four million cells the nearest are kept, and always the one looked at', async () => {
+    const classes = 900_000;
+    const body = new Uint8Array(4 + 200 + classes);
+    const header = new TextEncoder().encode(JSON.stringify({ type: 'matrix', num_classes: classes, cells: 0, dtype: 'int64' }).padEnd(200));
+    new DataView(body.buffer).setUint32(0, 200, true);
+    body.set(header, 4);
+    const record = await sealedBody(body);
+    for (const step of STEPS) server.log('val', 'run', step, record);
+    const series = seriesNow();
+    const looked = await series.load(200);
+    await series.prefetch(200);
+    expect(series.ready(200)).toBe(looked);
+    const kept = STEPS.filter((step) => series.ready(step));
+    expect(kept).toHaveLength(4);
+    for (const step of kept) expect(Math.abs(step - 200)).toBeLessThanOrEqual(20);
+    await series.load(0);
+    expect(series.ready(0)).toBeDefined();
+    await series.prefetch(0);
+    expect(STEPS.filter((step) => series.ready(step))).toEqual([0, 10, 20, 30]);
+  });
+});
+
+/** A record of three samples (true 0, predicted 1), as large as many examples beside it would make it. */
+async function heavyRecord(bytes: number): Promise<Uint8Array<ArrayBuffer>> {
+  const small = await recordOf([
+    [0, 3],
+    [0, 0],
+  ]);
+  const body = new Uint8Array(await new Response(new Blob([small.subarray(5)]).stream().pipeThrough(new DecompressionStream('deflate'))).arrayBuffer());
+  const draw = seeded(81);
+  const heavy = new Uint8Array(body.length + bytes);
+  heavy.set(body);
+  const noise = new Uint32Array(bytes / 4).map(() => draw() * 2 ** 32);
+  heavy.set(new Uint8Array(noise.buffer), body.length);
+  return sealedBody(heavy);
+}
+
+test('class names are no business of a series', async () => {
+  server.log('val', 'run', 0, await recordOf([[1]], PETS.join()));
+  expect(await seriesNow().load(0)).toMatchObject({ classesId: 'cat,dog,ant' });
+});
