@@ -11,7 +11,7 @@ NPM := PATH="$(abspath $(BIN)):$$PATH" npm --prefix frontend --no-audit --no-fun
 INSTALL := $(BIN)/python -m pip --disable-pip-version-check install --quiet
 PACKAGE := setup.py pyproject.toml
 
-.PHONY: help demo test check build bench clean node
+.PHONY: help demo test check build bench picture clean node
 .DELETE_ON_ERROR:
 
 help:
@@ -20,6 +20,7 @@ help:
 	@echo 'make check   lint, check types, and compare the committed frontend bundle with its sources'
 	@echo 'make build   rebuild the frontend bundle'
 	@echo 'make bench   measure cost and speed beside other ways of logging a confusion matrix'
+	@echo 'make picture take the picture of the README anew'
 	@echo 'make clean   remove all that the others made, except logs elsewhere than $(LOGDIR)/digits'
 
 demo: $(BIN)/.demo-installed $(LOGDIR)/digits
@@ -46,6 +47,10 @@ build: frontend/node_modules/.package-lock.json
 bench: $(BIN)/.bench-installed
 	$(BIN)/python tests/bench/logging_cost.py
 	$(BIN)/python tests/bench/server.py
+	CHROMIUM="$$(tests/tools.sh chromium $(VENV))" && export CHROMIUM && $(BIN)/python tests/bench/browser.py
+
+picture: $(BIN)/.test-installed $(LOGDIR)/digits
+	CHROMIUM="$$(tests/tools.sh chromium $(VENV))" && export CHROMIUM && $(BIN)/python tests/browser/picture.py --logdir '$(LOGDIR)/digits'
 
 clean:
 	rm -rf '$(VENV)' '$(LOGDIR)/digits' frontend/node_modules build dist *.egg-info .coverage .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -54,10 +54,10 @@ def read_predictions(
         )
     true, predicted = true.ravel(), predicted.ravel()
     weights = None if sample_weight is None else _weights(as_numpy(sample_weight), as_numpy(target).shape)
-    if ignore_index is not None:
-        counted = true != ignore_index
-        true, predicted = true[counted], predicted[counted]
-        weights = None if weights is None else weights[counted]
+    positions = np.arange(true.size) if ignore_index is None else np.flatnonzero(true != ignore_index)
+    if len(positions) < true.size:
+        true, predicted = true[positions], predicted[positions]
+        weights = None if weights is None else weights[positions]
     if true.dtype.kind in "UO" and true.size:
         if names is None:
             names = sorted({*_strings("target", true), *_strings("preds", predicted)})
@@ -68,8 +68,8 @@ def read_predictions(
         if num_classes is None:
             num_classes = 1 + int(max(true.max(initial=0), predicted.max(initial=0)))
         classes = Classes.of(num_classes, names)
-    _refuse_outside("target", true, classes, "; pass a larger num_classes or ignore_index={label}")
-    _refuse_outside("preds", predicted, classes, "; pass a larger num_classes")
+    _refuse_outside("target", true, positions, classes, "; pass a larger num_classes or ignore_index={label}")
+    _refuse_outside("preds", predicted, positions, classes, "; pass a larger num_classes")
     return true, predicted, weights, classes
 
 
@@ -95,7 +95,8 @@ def _weights(weights: npt.NDArray[Any], shape: tuple[int, ...]) -> Weights:
     wrong = np.flatnonzero(~(weights.ravel() >= 0) | (weights.ravel() == np.inf))
     if len(wrong):
         raise ValueError(f"expected sample_weight of at least 0, got {weights.ravel()[wrong[0]]} at position {wrong[0]}")
-    return weights.ravel().astype(np.int64 if weights.dtype.kind in "iu" else np.float64)
+    whole = weights.dtype.kind in "iu" and weights.max(initial=0) < 2**63  # larger ones are refused with their sum
+    return weights.ravel().astype(np.int64 if whole else np.float64)
 
 
 def _strings(name: str, labels: npt.NDArray[Any]) -> list[str]:
@@ -119,10 +120,11 @@ def _integers(name: str, labels: npt.NDArray[Any]) -> Labels:
     return labels.astype(np.int64)
 
 
-def _refuse_outside(name: str, labels: Labels, classes: Classes, way_out: str) -> None:
+def _refuse_outside(name: str, labels: Labels, positions: npt.NDArray[Any], classes: Classes, way_out: str) -> None:
     outside = np.flatnonzero((labels < 0) | (labels >= len(classes)))
     if len(outside):
         label = labels[outside[0]]
         raise ValueError(
-            f"label {label} at position {outside[0]} of {name} is outside num_classes={len(classes)}" + way_out.format(label=label)
+            f"label {label} at position {positions[outside[0]]} of {name} is outside num_classes={len(classes)}"
+            + way_out.format(label=label)
         )

@@ -146,6 +146,8 @@ def _opened(record: bytes, expected: str) -> tuple[dict[str, Any], bytes, int]:
         raise RecordError("not a confusion matrix record: it does not begin with TBCM")
     if record[4] > VERSION:
         raise RecordError(f"written by a newer version (format {record[4]}, this one reads up to {VERSION}); upgrade tb-confmat-plugin")
+    if record[4] < VERSION:
+        raise RecordError(f"damaged record: there is no format {record[4]}")
     stream = zlib.decompressobj()
     try:
         body = stream.decompress(record[5:], MAX_BODY_BYTES)

@@ -5,7 +5,7 @@ from typing import Any
 
 from torch.utils.tensorboard import SummaryWriter as TorchSummaryWriter
 
-from tb_confmat_plugin.writer import add_confusion_matrix
+from tb_confmat_plugin.writer import log_matrix
 
 
 class SummaryWriter(TorchSummaryWriter):
@@ -26,4 +26,4 @@ class SummaryWriter(TorchSummaryWriter):
         class_names: Iterable[Any] | None = None,
     ) -> None:
         """Logs a confusion matrix; see `tb_confmat_plugin.add_confusion_matrix`."""
-        add_confusion_matrix(self, tag, matrix, global_step, walltime, class_names=class_names)
+        log_matrix(self, tag, matrix, global_step, walltime, class_names, caller=2)

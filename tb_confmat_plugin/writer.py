@@ -58,6 +58,13 @@ def add_confusion_matrix(
     >>> with SummaryWriter(tempfile.mkdtemp()) as writer:
     ...     add_confusion_matrix(writer, "val", [[5, 2], [0, 3]], global_step=1, class_names=["cat", "dog"])
     """
+    log_matrix(writer, tag, matrix, global_step, walltime, class_names, caller=2)
+
+
+def log_matrix(
+    writer: Any, tag: str, matrix: Any, global_step: Any, walltime: float | None, class_names: Iterable[Any] | None, caller: int
+) -> None:
+    """What `add_confusion_matrix` does, as a function and as a method; a warning points `caller` calls up, at the user's own line."""
     if not isinstance(tag, str) or not tag:
         raise TypeError(f"expected tag as a text that is not empty, got {tag!r}")
     step = _step(global_step)
@@ -78,7 +85,7 @@ def add_confusion_matrix(
             written.class_lists.add(counts.classes.id)
         written.last_steps[tag] = step
     if last_step is not None and step <= last_step:
-        warnings.warn(_does_not_grow(tag, step, last_step), UserWarning, stacklevel=2)
+        warnings.warn(_does_not_grow(tag, step, last_step), UserWarning, stacklevel=caller + 1)
 
 
 def _step(global_step: Any) -> int:

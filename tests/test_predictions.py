@@ -316,3 +316,13 @@ def test_as_numpy_makes_no_copy_of_what_is_one_already():
     array, tensor = np.arange(3), torch.arange(3)
     assert as_numpy(array) is array
     assert np.shares_memory(as_numpy(tensor), tensor.numpy())
+
+
+def test_the_position_of_a_wrong_label_counts_the_ignored_ones() -> None:
+    with pytest.raises(ValueError, match="label 12 at position 3 of target"):
+        ConfusionMatrix.from_predictions([0, 1, 1, 0], [255, 255, 1, 12], num_classes=2, ignore_index=255)
+
+
+def test_a_weight_that_no_integer_can_hold_is_refused() -> None:
+    with pytest.raises(ValueError, match="less than 2\\*\\*53"):
+        ConfusionMatrix.from_predictions([0], [0], sample_weight=np.array([2**63], np.uint64))

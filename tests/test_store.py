@@ -327,7 +327,7 @@ def test_a_run_that_goes_away_between_list_and_read():
 
 def test_the_cache_drops_what_was_not_used_for_longest():
     provider = HandMade({"a": 4, "b": 4, "c": 4}, size=100)
-    store = Store(provider, cache_bytes=1000)
+    store = Store(provider, cache_bytes=800)
 
     def is_known(run):
         before = len(provider.asked)

@@ -352,3 +352,13 @@ def test_a_writer_that_is_gone_is_forgotten(tmp_path):
     del run
     gc.collect()
     assert len(writer._written) == before
+
+
+def test_the_warning_of_either_way_points_at_the_line_of_the_user(tmp_path) -> None:
+    with SummaryWriter(tmp_path) as writer:
+        writer.add_confusion_matrix("method", [[1]], 1)
+        with pytest.warns(UserWarning, match="logged twice") as method:
+            writer.add_confusion_matrix("method", [[1]], 1)
+        with pytest.warns(UserWarning, match="logged twice") as function:
+            add_confusion_matrix(writer, "method", [[1]], 1)
+    assert [warned[0].filename for warned in (method, function)] == [__file__, __file__]

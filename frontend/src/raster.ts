@@ -69,42 +69,66 @@ function drawEach(pixels: Uint32Array, side: number, camera: Camera, size: numbe
   }
 }
 
+// Kept from picture to picture: fresh ones of this size would keep the garbage collector busy while a slider moves.
+let correctPool = new Float64Array(0);
+let wrongPool = new Float64Array(0);
+
 /** Several cells a pixel: the sum of counts, the largest share, so that one lone confusion is still seen. */
 function drawPooled(pixels: Uint32Array, side: number, camera: Camera, size: number, picture: Picture): void {
   const { matrix, normalize, scale, palette } = picture;
-  const n = matrix.numClasses;
-  const correct = new Float64Array(side * side);
-  const wrong = new Float64Array(side * side);
-  const summed = normalize === 'counts';
-  const pixelOf = (offset: number, index: number) => Math.floor(offset + (index + 0.5) * size);
-  const across = visibleClasses(camera.x, size, side, n);
-  const down = visibleClasses(camera.y, size, side, n);
-  const seen = new Uint8Array(side);
-  for (let row = down.first; row <= down.last; row++) {
-    const y = pixelOf(camera.y, row);
-    if (y < 0 || y >= side) continue;
-    if (matrix.support[row] > 0) seen[y] = 1;
-    const pool = (into: Float64Array, column: number, count: number) => {
-      const x = pixelOf(camera.x, column);
-      if (x < 0 || x >= side) return;
-      const value = count / denominator(matrix, normalize, row, column);
-      const at = y * side + x;
-      into[at] = summed ? into[at] + value : Math.max(into[at], value);
-    };
-    if (matrix.diagonal[row] > 0) pool(correct, row, matrix.diagonal[row]);
-    const end = matrix.rowStart[row + 1];
-    for (let i = firstCellFrom(matrix, row, across.first); i < end && matrix.cols[i] <= across.last; i++) {
-      pool(wrong, matrix.cols[i], matrix.counts[i]);
-    }
+  const { rowStart, cols, counts, diagonal, support } = matrix;
+  if (correctPool.length !== pixels.length) {
+    correctPool = new Float64Array(pixels.length);
+    wrongPool = new Float64Array(pixels.length);
+  } else {
+    correctPool.fill(0);
+    wrongPool.fill(0);
   }
-  for (let at = 0; at < pixels.length; at++) {
+  const [correct, wrong] = [correctPool, wrongPool];
+  // A class belongs to the pixel in which its middle lies.
+  const within = (offset: number) => ({
+    first: Math.max(0, Math.ceil(-offset / size - 0.5)),
+    last: Math.min(matrix.numClasses, Math.ceil((side - offset) / size - 0.5)) - 1,
+  });
+  const [across, down] = [within(camera.x), within(camera.y)];
+  const pixelOf = (offset: number, index: number) => Math.min(side - 1, Math.max(0, Math.floor(offset + (index + 0.5) * size)));
+  const xOf = new Int32Array(matrix.numClasses);
+  for (let column = across.first; column <= across.last; column++) xOf[column] = pixelOf(camera.x, column);
+  const add = (pool: Float64Array, at: number, row: number, column: number, count: number) => {
+    if (normalize === 'counts') pool[at] += count;
+    else pool[at] = Math.max(pool[at], count / denominator(matrix, normalize, row, column));
+  };
+  /** Every visible cell that is not zero, and the pixel it falls on. */
+  const each = (visit: (at: number, row: number, column: number, count: number, pool: Float64Array) => void) => {
+    for (let row = down.first; row <= down.last; row++) {
+      const line = pixelOf(camera.y, row) * side;
+      if (diagonal[row] > 0 && row >= across.first && row <= across.last)
+        visit(line + xOf[row], row, row, diagonal[row], correct);
+      const end = rowStart[row + 1];
+      for (let i = firstCellFrom(matrix, row, across.first); i < end && cols[i] <= across.last; i++) {
+        visit(line + xOf[cols[i]], row, cols[i], counts[i], wrong);
+      }
+    }
+  };
+  each((at, row, column, count, pool) => add(pool, at, row, column, count));
+  pixels.fill(palette.zero);
+  each((at) => {
     const correctPlace = correct[at] > 0 ? scale.correct(correct[at]) : 0;
     const wrongPlace = wrong[at] > 0 ? scale.wrong(wrong[at]) : 0;
     // Where the diagonal and a confusion share a pixel, the one that stands out more is seen.
-    if (correctPlace === 0 && wrongPlace === 0) pixels[at] = palette.zero;
-    else pixels[at] = wrongPlace > correctPlace ? palette.wrong[wrongPlace] : palette.correct[correctPlace];
-  }
+    pixels[at] = wrongPlace > correctPlace ? palette.wrong[wrongPlace] : palette.correct[correctPlace];
+  });
+
+  // A line of pixels is marked when that holds for every class on it.
+  const seen = new Uint8Array(side);
+  const defined = new Uint8Array(side);
+  for (let row = down.first; row <= down.last; row++) if (support[row] > 0) seen[pixelOf(camera.y, row)] = 1;
   for (let y = 0; y < side; y++) if (!seen[y]) hatch(pixels, side, y, y + 1, palette.hatch);
+  if (normalize === 'counts' || normalize === 'true') return;
+  for (let column = across.first; column <= across.last; column++) {
+    if (denominator(matrix, normalize, 0, column) > 0) defined[xOf[column]] = 1;
+  }
+  for (let x = 0; x < side; x++) if (!defined[x] && x % (HATCH_PERIOD / 2) === 0) dot(pixels, side, x - 2, x + 1, palette.hatch);
 }
 
 function hatch(pixels: Uint32Array, side: number, top: number, bottom: number, color: number): void {

@@ -70,6 +70,7 @@ export function problemAtSight(record: Uint8Array): string | null {
   if (record[4] > VERSION) {
     return `written by a newer version (format ${record[4]}, this one reads up to ${VERSION}); upgrade tb-confmat-plugin`;
   }
+  if (record[4] < VERSION) return `damaged record: there is no format ${record[4]}`;
   return null;
 }
 

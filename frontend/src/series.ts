@@ -11,6 +11,7 @@ const BATCH_BYTES = 1 << 20;
 const KEPT_BYTES = 128 << 20;
 const KEPT_CELLS = 4_000_000;
 const DECODED_AHEAD = 6;
+const GONE = 'this step is no longer in the log';
 
 export class Series {
   private records = new Map<number, LoggedRecord>();
@@ -34,7 +35,11 @@ export class Series {
   /** Takes note of new steps, and forgets those that were logged again. */
   update(info: SeriesInfo): void {
     const logged = new Map(info.steps.map((step, i) => [step, info.wall_times[i]]));
-    for (const [step, record] of this.records) if (logged.get(step) !== record.wallTime) this.forget(step);
+    for (const [step, record] of this.records) {
+      if (logged.get(step) === record.wallTime) continue;
+      this.forget(step);
+      this.pending.delete(step);
+    }
     this.info = info;
   }
 
@@ -43,15 +48,10 @@ export class Series {
     return this.steps.get(step);
   }
 
+  /** A step that is now looked at: what is nearest to it is kept longest. */
   load(step: number): Promise<Step> {
-    const ready = this.steps.get(step);
-    if (ready) return Promise.resolve(ready);
-    let promise = this.pending.get(step);
-    if (!promise) {
-      promise = this.decode(step).finally(() => this.pending.delete(step));
-      this.pending.set(step, promise);
-    }
-    return promise;
+    this.around = step;
+    return this.decoded(step);
   }
 
   /** Fetches what is nearest to a step first, then the rest as far as it is kept; a later call redirects an earlier one. */
@@ -70,12 +70,26 @@ export class Series {
     }
   }
 
+  private decoded(step: number): Promise<Step> {
+    const ready = this.steps.get(step);
+    if (ready) return Promise.resolve(ready);
+    const pending = this.pending.get(step);
+    if (pending) return pending;
+    const promise = this.decode(step).finally(() => {
+      if (this.pending.get(step) === promise) this.pending.delete(step);
+    });
+    this.pending.set(step, promise);
+    return promise;
+  }
+
   private async decodeNear(): Promise<void> {
     const { steps } = this.info;
     const at = steps.indexOf(this.around ?? Number.NaN);
     for (let distance = 1; distance <= DECODED_AHEAD; distance++) {
       for (const step of [steps[at + distance], steps[at - distance]]) {
-        if (step !== undefined && this.records.has(step) && !this.steps.has(step)) await this.load(step);
+        if (step === undefined || !this.records.has(step) || this.steps.has(step)) continue;
+        await this.decoded(step);
+        if (!this.steps.has(step)) return; // there is no room for it
       }
     }
   }
@@ -83,7 +97,6 @@ export class Series {
   /** Steps next to each other that are not here, of about a batch's bytes, as near as can be to the step looked at. */
   private nextRange(): { first: number; last: number } | null {
     const { steps, sizes } = this.info;
-    const total = sizes.reduce((sum, size) => sum + size, 0);
     const here = Math.max(0, steps.indexOf(this.around ?? Number.NaN));
     const missing = (i: number) => i >= 0 && i < steps.length && !this.records.has(steps[i]);
     let near = -1;
@@ -91,7 +104,8 @@ export class Series {
       near = [here + distance, here - distance].find(missing) ?? -1;
     }
     if (near < 0) return null;
-    if (total > KEPT_BYTES && this.recordBytes > KEPT_BYTES / 2 && Math.abs(near - here) > DECODED_AHEAD) return null;
+    const full = this.recordBytes + sizes[near] > KEPT_BYTES;
+    if (full && this.distance(steps[near]) >= this.distance(this.farthest(this.records))) return null;
     let [from, to, bytes] = [near, near, sizes[near]];
     for (let grown = true; grown; ) {
       grown = false;
@@ -107,16 +121,13 @@ export class Series {
   }
 
   private async fetch(first: number, last: number): Promise<void> {
+    const steps = this.info.steps.filter((step) => step >= first && step <= last);
     const promise = fetchRecords(this.info.run, this.tag, first, last).then((records) => {
       for (const record of records) this.keep(record);
+      const found = new Set(records.map((record) => record.step));
       // What is no longer there must not be asked for again and again.
-      for (const step of this.info.steps) {
-        if (step >= first && step <= last && !this.records.has(step)) {
-          this.keep({ step, wallTime: Number.NaN, bytes: new Uint8Array() });
-        }
-      }
+      for (const step of steps) if (!found.has(step)) this.keep({ step, wallTime: Number.NaN, bytes: new Uint8Array() }, GONE);
     });
-    const steps = this.info.steps.filter((step) => step >= first && step <= last);
     for (const step of steps) this.fetching.set(step, promise);
     try {
       await promise;
@@ -125,16 +136,22 @@ export class Series {
     }
   }
 
-  private keep(record: LoggedRecord): void {
+  private keep(record: LoggedRecord, problem = problemAtSight(record.bytes)): void {
+    if (this.records.get(record.step)?.wallTime === record.wallTime) return; // fetched twice
     this.forget(record.step);
     this.records.set(record.step, record);
     this.recordBytes += record.bytes.length;
-    const problem = problemAtSight(record.bytes);
     if (problem) this.settle(record.step, { problem });
-    while (this.recordBytes > KEPT_BYTES && this.records.size > 1) {
-      const distance = (step: number) => Math.abs(step - (this.around ?? 0));
-      this.forget([...this.records.keys()].reduce((far, step) => (distance(step) > distance(far) ? step : far)));
-    }
+    while (this.recordBytes > KEPT_BYTES && this.records.size > 1) this.forget(this.farthest(this.records));
+  }
+
+  private distance(step: number): number {
+    return Math.abs(step - (this.around ?? 0));
+  }
+
+  /** The step that is farthest from the one looked at. */
+  private farthest(steps: ReadonlyMap<number, unknown>): number {
+    return [...steps.keys()].reduce((far, step) => (this.distance(step) > this.distance(far) ? step : far));
   }
 
   private forget(step: number): void {
@@ -150,7 +167,7 @@ export class Series {
     const ready = this.steps.get(step);
     if (ready) return ready;
     const record = this.records.get(step);
-    if (!record) return { problem: 'this step is no longer in the log' };
+    if (!record) return { problem: GONE };
     let decoded: Step;
     try {
       decoded = await decodeMatrix(record.bytes);
@@ -169,10 +186,7 @@ export class Series {
       this.problems.set(step, decoded.problem);
       this.onProblem();
     }
-    for (const oldest of this.steps.keys()) {
-      if (this.cells <= KEPT_CELLS || oldest === step) break;
-      this.drop(oldest);
-    }
+    while (this.cells > KEPT_CELLS && this.steps.size > 1) this.drop(this.farthest(this.steps));
   }
 
   private drop(step: number): void {

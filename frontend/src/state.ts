@@ -31,6 +31,7 @@ export interface Problem {
 
 export const MOST_RUNS = 8;
 const PLAY_MILLISECONDS = 350;
+const LEFT_OUT = 'the series is too large for TensorBoard to give whole; some steps are left out';
 
 export const tags = signal<readonly TagRuns[] | null>(null);
 export const tag = signal('');
@@ -64,6 +65,7 @@ export const problems = computed<readonly Problem[]>(() => {
   noticed.value;
   const found = [...reports.value.values()];
   for (const { info, tag: ofTag, problems: ofSteps } of series.value.values()) {
+    if (info.sampled) found.push({ where: `run ${info.run}, tag ${ofTag}`, what: LEFT_OUT });
     for (const [at, what] of ofSteps) found.push({ where: `run ${info.run}, tag ${ofTag}, step ${at}`, what });
   }
   return found;
@@ -134,7 +136,8 @@ export function nearestEarlier(sorted: readonly number[], wanted: number): numbe
 export async function refresh(): Promise<void> {
   try {
     const found = await fetchTags();
-    const next = found.some((one) => one.tag === tag.value) ? tag.value : (found[0]?.tag ?? '');
+    const isThere = (wanted: string) => found.some((one) => one.tag === wanted);
+    const next = [wantedTag, tag.value].find(isThere) ?? found[0]?.tag ?? '';
     if (next) await showTag(next);
     tags.value = found;
     clearProblem('TensorBoard');
@@ -143,9 +146,13 @@ export async function refresh(): Promise<void> {
   }
 }
 
+let wantedTag = '';
+
 /** Shows a tag; for the tag already shown, looks for new steps and runs and keeps the view. */
 export async function showTag(next: string): Promise<void> {
+  wantedTag = next;
   const infos = await fetchSeries(next);
+  if (wantedTag !== next) return; // another one was chosen meanwhile
   classLists.value = new Map([...classLists.value].filter(([, names]) => names !== null)); // what failed is asked for again
   batch(() => {
     const same = tag.value === next;
@@ -163,10 +170,7 @@ export async function showTag(next: string): Promise<void> {
       cursor.value = null;
     }
   });
-  for (const info of infos) {
-    if (info.sampled)
-      report(`run ${info.run}, tag ${next}`, 'the series is too large for TensorBoard to give whole; some steps are left out');
-  }
+  clearProblem(`tag ${next}`);
   loadShown();
 }
 
@@ -213,7 +217,11 @@ export function loadShown(): void {
     const here = series.value.get(run);
     const at = here && step.value !== null ? nearestEarlier(here.info.steps, step.value) : null;
     if (!here || at === null) continue;
-    loadStep(here, at).catch((error: Error) => report(`run ${run}, tag ${here.tag}`, error.message));
+    const where = `run ${run}, tag ${here.tag}`;
+    loadStep(here, at).then(
+      () => clearProblem(where),
+      (error: Error) => report(where, error.message),
+    );
   }
 }
 
@@ -226,12 +234,15 @@ async function loadStep(here: Series, at: number): Promise<void> {
 }
 
 async function loadClassList(run: string, id: string): Promise<void> {
-  if (classLists.value.has(id)) return;
+  const where = `run ${run}, class names`;
+  // What one run has lost, another may have; this one is not asked again before the next reload.
+  if (classLists.value.get(id) || (classLists.value.has(id) && reports.value.has(where))) return;
   let names: readonly string[] | null = null;
   try {
     names = await decodeClasses(await fetchClasses(run, id));
+    clearProblem(where);
   } catch (error) {
-    report(`run ${run}, class names`, `${(error as Error).message}; classes are shown by number`);
+    report(where, `${(error as Error).message}; classes are shown by number`);
   }
   classLists.value = new Map(classLists.value).set(id, classLists.value.get(id) ?? names);
 }

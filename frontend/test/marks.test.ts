@@ -36,7 +36,8 @@ describe('axisLabels', () => {
   });
 
   test('every class where there is room, otherwise every 2nd, 5th, 10th, counted from the first class', () => {
-    const indices = (offset: number, size: number) => axisLabels(null, 1000, offset, size, 300, 100, measure).map(({ index }) => index);
+    const indices = (offset: number, size: number) =>
+      axisLabels(null, 1000, offset, size, 300, 100, measure).map(({ index }) => index);
     expect(indices(0, 30)).toEqual([0, 1, 2, 3, 4, 5, 6, 7, 8, 9]);
     expect(indices(0, 15)).toHaveLength(20);
     expect(indices(0, 14).slice(0, 4)).toEqual([0, 2, 4, 6]);

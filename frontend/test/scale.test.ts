@@ -58,6 +58,7 @@ describe.each(CASES)('$color from $least to $most', ({ color, least, most }) => 
 test('linear places are in proportion', () => {
   const { wrong } = scaleOf({ correct: { least: 0, most: 0 }, wrong: { least: 1, most: 255 } }, 'linear');
   for (let value = 1; value <= 255; value++) expect(wrong(value)).toBe(value);
+  expect([0.1, 1.4, 1.6, 254.4, 254.6].map(wrong)).toEqual([1, 1, 2, 254, 255]);
 });
 
 test('logarithmic places tell small values apart that linear ones do not', () => {

@@ -25,19 +25,20 @@ export interface Server {
   readonly asked: Asked[];
   /** Answers given in place of the right one, for asks that match: a status and a text, or a broken connection. */
   failure: ((asked: Asked) => { status: number; text: string } | 'broken' | null) | null;
-  /** Asks for which this gives a promise are answered when it is kept. */
-  hold: ((asked: Asked) => Promise<void> | undefined) | null;
+  /** Answers such asks only once the function that it gives is called. */
+  hold(matches: (asked: Asked) => boolean): () => void;
   log(tag: string, run: string, step: number, bytes: Uint8Array, wallTime?: number): void;
   stop(): Promise<void>;
 }
 
 /** Starts a server, to which the relative URLs of `fetch` lead until it stops. */
 export async function startServer(): Promise<Server> {
+  const held: { matches: (asked: Asked) => boolean; released: Promise<void> }[] = [];
   const http = createServer(async (request, response) => {
     const url = new URL(request.url, 'http://localhost');
     const asked = { route: url.pathname.slice(1), query: Object.fromEntries(url.searchParams) };
     server.asked.push(asked);
-    await server.hold?.(asked);
+    await held.find(({ matches }) => matches(asked))?.released;
     const failure = server.failure?.(asked);
     if (failure === 'broken') return response.destroy();
     const answer = failure ?? answerTo(server, asked);
@@ -54,7 +55,14 @@ export async function startServer(): Promise<Server> {
     sampled: new Set(),
     asked: [],
     failure: null,
-    hold: null,
+    hold(matches) {
+      let release = () => {};
+      const released = new Promise<void>((resolve) => {
+        release = resolve;
+      });
+      held.push({ matches, released });
+      return release;
+    },
     log(tag, run, step, bytes, wallTime = step + 0.5) {
       const runs = this.logs.get(tag) ?? new Map<string, Logged[]>();
       this.logs.set(tag, runs);
@@ -121,4 +129,16 @@ export function framed(logged: readonly Logged[]): Uint8Array<ArrayBuffer> {
     at += 20 + bytes.length;
   }
   return frames;
+}
+
+/** Waits until an expectation holds. */
+export async function until(expectation: () => void): Promise<void> {
+  for (const end = Date.now() + 10_000; ; ) {
+    try {
+      return expectation();
+    } catch (error) {
+      if (Date.now() > end) throw error;
+      await new Promise((resolve) => setTimeout(resolve, 2));
+    }
+  }
 }

@@ -6,7 +6,7 @@ import numpy as np
 import numpy.typing as npt
 
 LOOK_ALIKES = 8  # as many as a class has; the nearer one is, the more often it is predicted
-STRAY = 0.5  # the part of the errors that goes to any class
+STRAY = 0.3  # the part of the errors that goes to any class; of a ResNet-50's errors on ImageNet 0.3 miss the five likeliest classes
 
 
 class Samples(NamedTuple):

@@ -53,7 +53,7 @@ function paintCursor(
   context.rect(0, 0, side, side);
   context.clip();
   // The row and the column of the cell, back to their labels.
-  context.globalAlpha = 0.1;
+  context.globalAlpha = 0.07;
   context.fillStyle = ink;
   context.fillRect(0, y, Math.max(0, x), Math.max(size, 1));
   context.fillRect(x, 0, Math.max(size, 1), Math.max(0, y));

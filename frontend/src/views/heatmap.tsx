@@ -4,7 +4,7 @@ import { select } from 'd3-selection';
 import { type D3ZoomEvent, type ZoomTransform, zoom, zoomIdentity } from 'd3-zoom';
 import { useEffect, useLayoutEffect, useRef } from 'preact/hooks';
 import { type Camera, cellAt, cellSize, FIT, largestZoom, viewportSide } from '../camera';
-import { axisLabels, cellNumbers, LABEL_SIZE, labelWidth, numberSize } from '../marks';
+import { axisLabels, cellNumbers, cutInTheMiddle, LABEL_SIZE, labelWidth, numberSize } from '../marks';
 import { toCss } from '../palette';
 import { drawCells, type Picture } from '../raster';
 import { camera, cursor, dark, normalize, palette, type Shown, scale } from '../state';
@@ -13,6 +13,7 @@ import { CursorLayer } from './cursor';
 
 const FONT = 'Roboto, "Segoe UI", system-ui, sans-serif';
 const PAD = 8;
+const STEP_NOTE = 72; // the room for a run's step beside its name
 const AXIS_TITLE = 20;
 const LABELS_AT_MOST = { beside: 180, above: 110 };
 const INK = { light: { text: '#202124', muted: '#5f6368' }, dark: { text: '#e8eaed', muted: '#a3a9b2' } };
@@ -45,7 +46,7 @@ export function layoutOf(one: Shown, width: number, height: number) {
   const left = AXIS_TITLE + beside + PAD;
   // Names stand upright above the columns where they do not fit side by side.
   const flat = viewportSide(Math.min(width - left - PAD, height), n) / n >= beside + PAD;
-  const above = flat ? LABEL_SIZE : Math.min(beside, Math.max(24, Math.min(LABELS_AT_MOST.above, 0.2 * height)));
+  const above = flat ? LABEL_SIZE : Math.min(beside, Math.max(48, Math.min(LABELS_AT_MOST.above, 0.2 * height)));
   const top = AXIS_TITLE + above + PAD;
   const side = viewportSide(Math.min(width - left - PAD, height - top - PAD), n);
   return { left, top, beside, above: flat ? beside : above, flat, side };
@@ -91,8 +92,8 @@ export function Heatmap({ one, width, height, titled }: Props) {
   return (
     <figure class="heatmap">
       {titled && (
-        <figcaption>
-          <bdi title={one.run}>{one.run}</bdi>
+        <figcaption style={{ maxWidth: `${width}px` }}>
+          <bdi title={one.run}>{cutInTheMiddle(one.run, width - STEP_NOTE, measureLabel)}</bdi>
           {one.step !== null && <small> step {one.step}</small>}
         </figcaption>
       )}
