@@ -53,7 +53,7 @@ picture: $(BIN)/.test-installed $(LOGDIR)/digits
 	CHROMIUM="$$(tests/tools.sh chromium $(VENV))" && export CHROMIUM && $(BIN)/python tests/browser/picture.py --logdir '$(LOGDIR)/digits'
 
 clean:
-	rm -rf '$(VENV)' '$(LOGDIR)/digits' frontend/node_modules build dist *.egg-info .coverage .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf '$(VENV)' '$(LOGDIR)/digits' frontend/node_modules frontend/coverage build dist *.egg-info .coverage .pytest_cache .mypy_cache .ruff_cache .hypothesis
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 # An interrupted training leaves no $(LOGDIR)/digits, so that the next one starts anew.

@@ -4,9 +4,11 @@ A small question can take the data server 44 ms and the provider gives a series 
 changed, and served from memory from then on. Records stay the bytes that were logged: nothing is decoded here.
 """
 
+import ctypes
+import os
 import threading
 from collections import OrderedDict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -18,6 +20,8 @@ from tb_confmat_plugin.names import MATRIX_CONTENT, PLUGIN_NAME, class_list_tag
 # The provider takes 0 for "nothing"; this is more than any series has.
 _EVERY_STEP = 2**31 - 1
 DEFAULT_CACHE_BYTES = 512 * 2**20
+_FIRST_GROUP = 8  # runs
+_GROUP_BYTES = 4 * 2**20
 
 
 @dataclass(frozen=True)
@@ -80,9 +84,11 @@ class Store:
             known = {run: self._recall(experiment, run, tag) for run in versions}
             found = {run: cached.series for run, cached in known.items() if cached and cached.version == versions[run]}
             changed = [run for run in versions if run not in found]
-            for run, series in self._read(context, experiment, changed, tag).items():
+            for run, series in self._read_in_groups(context, experiment, changed, tag):
                 self._remember(experiment, run, tag, _Cached(series, versions[run]))
                 found[run] = series
+            if changed:
+                _give_back_memory()
         return {run: found[run] for run in versions if run in found}
 
     def one_series(self, context: Any, experiment: str, run: str, tag: str) -> Series | None:
@@ -111,6 +117,16 @@ class Store:
             run: {tag: (data.max_step, data.max_wall_time) for tag, data in tags.items() if data.plugin_content == MATRIX_CONTENT}
             for run, tags in listed.items()
         }
+
+    def _read_in_groups(self, context: Any, experiment: str, runs: Sequence[str], tag: str) -> Iterator[tuple[str, Series]]:
+        """Reads few large runs or many small ones at a time: each question has its price, and each answer is in memory twice."""
+        done, group = 0, _FIRST_GROUP
+        while done < len(runs):
+            read = self._read(context, experiment, runs[done : done + group], tag)
+            yield from read.items()
+            done += group
+            size = sum(series.size for series in read.values()) // max(len(read), 1)
+            group = max(_GROUP_BYTES // max(size, 1), 1)
 
     def _read(self, context: Any, experiment: str, runs: Sequence[str], tag: str, most: int = _EVERY_STEP) -> dict[str, Series]:
         """The series of these runs, whole; where the data server cannot send so much at once, fewer runs and then fewer steps."""
@@ -151,6 +167,13 @@ class Store:
             while self._cached_bytes > self._cache_bytes and len(self._cache) > 1:
                 _, dropped = self._cache.popitem(last=False)
                 self._cached_bytes -= dropped.series.size
+
+
+def _give_back_memory() -> None:
+    """Returns to the system what reading took for a moment: the GNU C library would keep it, and that is more than the log itself."""
+    trim = getattr(ctypes.CDLL(None), "malloc_trim", None) if os.name == "posix" else None
+    if trim:
+        trim(0)
 
 
 def _to_series(data: Iterable[Any], sampled: bool) -> Series:

@@ -122,7 +122,8 @@ async function inflated(data: Uint8Array): Promise<Uint8Array> {
       }
     }
   } catch (error) {
-    throw new RecordError(`damaged record: ${(error as Error).message}`);
+    const { message, cause } = error as Error; // newer versions of Node say it in the cause
+    throw new RecordError(`damaged record: ${message || (cause as Error | undefined)?.message || 'not a zlib stream'}`);
   }
   if (chunks.length === 1) return chunks[0];
   const body = new Uint8Array(length);

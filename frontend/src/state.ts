@@ -22,6 +22,8 @@ export interface Shown {
   readonly matrix: Matrix | null;
   readonly names: readonly string[] | null;
   readonly problem: string | null;
+  /** Whether what should be shown is still on its way. */
+  readonly loading: boolean;
 }
 
 export interface Problem {
@@ -71,6 +73,8 @@ export const problems = computed<readonly Problem[]>(() => {
   return found;
 });
 
+const choosing = signal(false);
+
 let lastShown = new Map<string, Shown>();
 
 /** One entry a chosen run. While a matrix is on its way, the one before it stays, so that nothing flickers. */
@@ -79,13 +83,14 @@ export const shown = computed<readonly Shown[]>(() => {
   const now = chosenRuns.value.map((run): Shown => {
     const here = series.value.get(run);
     const at = here && step.value !== null ? nearestEarlier(here.info.steps, step.value) : null;
-    if (!here || at === null) return { run, step: null, matrix: null, names: null, problem: null };
+    const nothing = { run, step: null, matrix: null, names: null, problem: null, loading: false };
+    if (!here || at === null) return nothing;
     const ready = here.ready(at);
     const namesHere = ready && (!('matrix' in ready) || !ready.classesId || classLists.value.has(ready.classesId));
-    if (!ready || !namesHere) return lastShown.get(run) ?? { run, step: at, matrix: null, names: null, problem: null };
-    if ('problem' in ready) return { run, step: at, matrix: null, names: null, problem: ready.problem };
+    if (!ready || !namesHere) return { ...(lastShown.get(run) ?? { ...nothing, step: at }), loading: true };
+    if ('problem' in ready) return { ...nothing, step: at, problem: ready.problem };
     const names = ready.classesId ? (classLists.value.get(ready.classesId) ?? null) : null;
-    return { run, step: at, matrix: ready.matrix, names, problem: null };
+    return { ...nothing, step: at, matrix: ready.matrix, names };
   });
   lastShown = new Map(now.map((one) => [one.run, one]));
   return now;
@@ -96,6 +101,9 @@ export const pointed = computed(() => {
   const withMatrix = shown.value.filter((one) => one.matrix);
   return withMatrix.find((one) => one.run === cursor.value?.run) ?? withMatrix[0];
 });
+
+/** Whether something else will be shown in a moment. */
+export const loading = computed(() => choosing.value || shown.value.some((one) => one.loading));
 
 export const extent = computed(() =>
   sharedExtent(
@@ -176,7 +184,12 @@ export async function showTag(next: string): Promise<void> {
 
 /** Chooses the tag in the toolbar. */
 export function chooseTag(next: string): void {
-  showTag(next).catch((error: Error) => report(`tag ${next}`, error.message));
+  choosing.value = true;
+  showTag(next)
+    .catch((error: Error) => report(`tag ${next}`, error.message))
+    .finally(() => {
+      choosing.value = false;
+    });
 }
 
 export function toggleRun(run: string): void {

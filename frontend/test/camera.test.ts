@@ -146,6 +146,7 @@ test('the visible classes are those of which a part is within the viewport', () 
   }
   expect(visibleClasses(-25, 10, 50, 100)).toEqual({ first: 2, last: 7 });
   expect(visibleClasses(0, 10, 50, 100)).toEqual({ first: 0, last: 4 });
+  expect(visibleClasses(0, 10, 50, 3)).toEqual({ first: 0, last: 2 });
 });
 
 describe('withCellInView', () => {

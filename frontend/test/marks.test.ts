@@ -122,6 +122,7 @@ describe('labelWidth', () => {
     expect(labelWidth(['cat', 'elephant', 'ant'], 3, 200, measure)).toBe(56);
     expect(labelWidth(null, 10_000, 200, measure)).toBe(measure('9999'));
     expect(labelWidth(['a'], 1, 200, () => 6.2)).toBe(7);
+    expect(labelWidth(null, 5, 200, () => 6.2)).toBe(7);
   });
 
   test('keeps within its limit', () => {

@@ -113,6 +113,14 @@ describe('against the rules, pixel by pixel', () => {
     }
   });
 
+  test('one picture after another on as many pixels', () => {
+    for (let round = 0; round < 10; round++) {
+      const counts = randomCounts(draw, 30, 0.05);
+      const picture = pictureOf(matrixFrom(counts), NORMALIZATIONS[round % 4]);
+      expect(difference(9, FIT, counts, picture, pooledPixel)).toBeNull();
+    }
+  });
+
   test('in the dark', () => {
     const counts = randomCounts(draw, 7);
     const picture = pictureOf(matrixFrom(counts), 'pred', paletteOf('green-red', true));

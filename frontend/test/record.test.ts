@@ -246,6 +246,10 @@ describe('forged headers', () => {
     await expect(decodeClasses(record)).rejects.toThrow(new RecordError('damaged record: a class list without names'));
   });
 
+  test('the last of the ASCII characters is one of them', async () => {
+    expect(await decodeClasses(await sealed('{"type": "classes", "names": ["\u007f"]}'))).toEqual(['\u007f']);
+  });
+
   test('a matrix is no class list', async () => {
     await expect(decodeClasses(golden('asymmetric'))).rejects.toThrow(`expected a record of type 'classes', got "matrix"`);
     expect(await decodeClasses(await sealed({ type: 'classes', names: PETS }))).toEqual(PETS);
@@ -258,6 +262,12 @@ describe('at sight', () => {
       expect(problemAtSight(Uint8Array.from(bytes))).toBe('not a confusion matrix record: it does not begin with TBCM');
     }
     expect(problemAtSight(golden('empty'))).toBeNull();
+  });
+
+  test('there was no version before the first', async () => {
+    const older = golden('empty');
+    older[4] = 0;
+    expect(await refusal(older)).toBe('damaged record: there is no format 0');
   });
 
   test('a newer version asks for an upgrade', async () => {
@@ -290,7 +300,7 @@ describe('damaged bytes', () => {
     expect(refused).toBeGreaterThan(0.95 * 8 * record.length);
   });
 
-  test.each(SMALL)('every flipped bit of %s under a right checksum', async (name) => {
+  test.each(['asymmetric', 'float_weights'])('every flipped bit of %s under a right checksum', async (name) => {
     const body = await bodyOf(golden(name));
     let refused = 0;
     for (let bit = 0; bit < 8 * body.length; bit++) if (await refusal(await sealedBody(withBitFlipped(body, bit)))) refused++;

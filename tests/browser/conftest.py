@@ -58,6 +58,11 @@ class Tab:
     def choose(self, label: str, option: str) -> None:
         """Chooses an option of one of the toolbar's selects by its text."""
         self.frame.get_by_label(label, exact=True).select_option(label=option)
+        self.settle()
+
+    def settle(self) -> None:
+        """Waits until what is to be shown is shown."""
+        expect(self.matrix).to_have_attribute("aria-busy", "false")
 
     def run(self, name: str) -> Locator:
         """The checkbox of a run."""
@@ -77,6 +82,7 @@ class Tab:
     def at_step(self, step: int) -> None:
         """Expects the slider at this step."""
         expect(self.step).to_have_attribute("aria-valuetext", str(step))
+        self.settle()
 
     def color_at(self, x: float, y: float) -> tuple[int, int, int]:
         """The color of a point of the first matrix' canvas, in CSS pixels."""

@@ -2,7 +2,7 @@
 
 import { useEffect, useRef, useState } from 'preact/hooks';
 import { type Cell, constrained, FIT, withCellInView, zoomed } from '../camera';
-import { camera, cursor, moveStep, pointed, shown } from '../state';
+import { camera, cursor, loading, moveStep, pointed, shown } from '../state';
 import { Heatmap, layoutOf } from './heatmap';
 
 const ZOOM_STEP = 1.5;
@@ -30,6 +30,7 @@ export function Matrices() {
       role="application"
       aria-label="Confusion matrix"
       aria-describedby="keys"
+      aria-busy={loading.value}
       // biome-ignore lint/a11y/noNoninteractiveTabindex: as above
       tabIndex={0}
       onKeyDown={(event) => {
