@@ -17,7 +17,7 @@ setup(
     license="Apache-2.0",
     python_requires=">=3.10",
     packages=find_packages(include=["tb_confmat_plugin", "tb_confmat_plugin.*"]),
-    package_data={"tb_confmat_plugin": ["py.typed", "http_api.md", "static/index.js"]},
+    package_data={"tb_confmat_plugin": ["py.typed", "http_api.md", "static/index.js", "static/LICENSES.txt"]},
     install_requires=["tensorboard>=2.21", "numpy>=1.26", "pillow>=10"],
     extras_require={"torch": ["torch>=2.2"], "plot": ["matplotlib>=3.8"]},
     entry_points={"tensorboard_plugins": ["confusion_matrix = tb_confmat_plugin.loader:ConfusionMatrixLoader"]},

@@ -3,7 +3,7 @@
 import hashlib
 import json
 import numbers
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
@@ -45,11 +45,7 @@ class Classes:
             raise ValueError(f"a confusion matrix has at most {MAX_CLASSES} classes, got num_classes={num_classes}")
         if class_names is None:
             return cls(num_classes)
-        if isinstance(class_names, Classes):
-            class_names = class_names.names or [str(index) for index in range(class_names.num_classes)]
-        if isinstance(class_names, (str, bytes)):
-            raise TypeError(f"class_names must be a list of names, got the single {type(class_names).__name__} {class_names!r}")
-        names = tuple(_as_name(name, position) for position, name in enumerate(class_names))
+        names = tuple(_as_name(name, position) for position, name in enumerate(as_list(class_names)))
         if len(names) != num_classes:
             raise ValueError(
                 f"expected {num_classes} class names, one for each class, got {len(names)}; "
@@ -73,6 +69,21 @@ class Classes:
         if self.names is not None:
             return self.names[index]
         return str(range(self.num_classes)[index])
+
+
+def as_list(class_names: Any) -> list[Any]:
+    """Class names as a list, without a check of each.
+
+    Raises:
+      TypeError: something without an order of its own, or no collection of names at all.
+    """
+    if isinstance(class_names, Classes):
+        return [class_names[index] for index in range(len(class_names))]
+    if isinstance(class_names, (str, bytes)):
+        raise TypeError(f"class_names must be a list of names, got the single {type(class_names).__name__} {class_names!r}")
+    if isinstance(class_names, (Set, Mapping)) or not isinstance(class_names, Iterable):
+        raise TypeError(f"class_names must be a list of names in the order of the classes, got {class_names!r}")
+    return list(class_names)
 
 
 def _as_name(name: Any, position: int) -> str:

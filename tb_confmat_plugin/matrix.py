@@ -1,6 +1,8 @@
 """The confusion matrix as a frozen, sparse value. Rows are the true classes, columns the predicted: everywhere."""
 
-from collections.abc import Iterable
+import math
+import numbers
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -8,12 +10,35 @@ import numpy as np
 import numpy.typing as npt
 
 from tb_confmat_plugin.classes import Classes
+from tb_confmat_plugin.counting import Counts, add_cells, count_cells
+from tb_confmat_plugin.metrics import compute_metrics, compute_per_class, divide, refuse_signed
 from tb_confmat_plugin.predictions import as_numpy, read_predictions
-
-Counts = npt.NDArray[Any]  # int64, or float64 when samples have weights
+from tb_confmat_plugin.regroup import group_classes, select_classes
 
 # Beyond this neither a float64 nor a browser can hold a count exactly.
 MAX_TOTAL = 2**53 - 1
+DENSE_LIMIT = 512 * 2**20
+
+
+@dataclass(frozen=True)
+class Confusion:
+    """A pair of classes that are mixed up.
+
+    Attributes:
+      true: the name of the true class.
+      predicted: the name of the class that it was taken for.
+      count: how many samples, or their weight.
+      rate: that as a share of the true class.
+      reverse_count: samples of `predicted` that were taken for `true`.
+      reverse_rate: that as a share of the class `predicted`, NaN if it has no samples.
+    """
+
+    true: str
+    predicted: str
+    count: int | float
+    rate: float
+    reverse_count: int | float
+    reverse_rate: float
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -53,6 +78,7 @@ class ConfusionMatrix:
         class_names: Iterable[Any] | None = None,
         sample_weight: Any = None,
         ignore_index: int | None = None,
+        threshold: float | None = None,
     ) -> "ConfusionMatrix":
         """Counts predictions against the truth.
 
@@ -65,6 +91,8 @@ class ConfusionMatrix:
           class_names: one distinct name a class. With string labels it also gives their order (sorted when left out).
           sample_weight: one finite weight of at least 0 a sample, the shape of `target`.
           ignore_index: samples whose true label is this are left out.
+          threshold: for two classes and one score a sample, floats of the shape of `target`: above it the prediction is class 1. Integers
+            are labels beside a threshold, too.
 
         Raises:
           ValueError: shapes that do not fit, or a label outside the classes; the message names value and position.
@@ -73,9 +101,13 @@ class ConfusionMatrix:
         >>> ConfusionMatrix.from_predictions(preds=[1, 1, 0], target=[0, 1, 0]).to_dense().tolist()
         [[1, 1], [0, 1]]
         """
-        true, predicted, weights, classes = read_predictions(preds, target, num_classes, class_names, sample_weight, ignore_index)
-        values: Counts = np.ones(len(true), np.int64) if weights is None else weights
-        return cls._counted(classes, true, predicted, values)
+        true, predicted, weights, classes = read_predictions(
+            preds, target, num_classes, class_names, sample_weight, ignore_index, threshold
+        )
+        if weights is not None:
+            return cls._counted(classes, true, predicted, weights)
+        cells, counts = count_cells(true * len(classes) + predicted, len(classes))
+        return cls(classes, cells // len(classes), cells % len(classes), counts)
 
     @classmethod
     def from_dense(cls, counts: Any, class_names: Iterable[Any] | None = None) -> "ConfusionMatrix":
@@ -88,7 +120,13 @@ class ConfusionMatrix:
         >>> ConfusionMatrix.from_dense([[5, 2], [0, 3]]).total
         10
         """
+        if hasattr(counts, "tocoo"):
+            raise TypeError(
+                "expected a dense array of counts, got a sparse matrix; use from_coo(m.row, m.col, m.data, len(m)) of m = matrix.tocoo()"
+            )
         dense = as_numpy(counts)
+        if dense.ndim == 0:
+            raise TypeError(f"expected a square array of counts, got {counts!r} ({type(counts).__name__})")
         if dense.ndim != 2 or dense.shape[0] != dense.shape[1]:
             raise ValueError(f"expected a square array [num_classes, num_classes] with true classes as rows, got shape {list(dense.shape)}")
         if dense.shape[0] == 0:
@@ -123,11 +161,9 @@ class ConfusionMatrix:
     @classmethod
     def _counted(cls, classes: Classes, rows: npt.NDArray[np.int64], cols: npt.NDArray[np.int64], values: Counts) -> "ConfusionMatrix":
         """Adds up valid cells in any order."""
-        cells, position = np.unique(rows * len(classes) + cols, return_inverse=True)
-        sums = np.bincount(position, weights=values, minlength=len(cells)).astype(values.dtype, copy=False)
-        _refuse_excess(float(values.sum(dtype=np.float64)))
-        kept = sums != 0
-        return cls(classes, cells[kept] // len(classes), cells[kept] % len(classes), sums[kept])
+        refuse_excess(float(values.sum(dtype=np.float64)))
+        cells, sums = add_cells(rows * len(classes) + cols, values)
+        return cls(classes, cells // len(classes), cells % len(classes), sums)
 
     @property
     def num_classes(self) -> int:
@@ -164,11 +200,163 @@ class ConfusionMatrix:
         # Exact for integers: bincount adds in float64, and the total is below 2**53.
         return np.bincount(index, weights=values, minlength=self.num_classes).astype(values.dtype, copy=False)
 
-    def to_dense(self) -> Counts:
-        """An array [C, C], rows true and columns predicted, of 8 bytes a cell."""
+    def to_dense(self, max_bytes: int = DENSE_LIMIT) -> Counts:
+        """An array [C, C], rows true and columns predicted, of 8 bytes a cell.
+
+        Raises:
+          ValueError: it would take more than `max_bytes`, by default 512 MiB, which 8,192 classes take.
+        """
+        size = 8 * self.num_classes**2
+        if size > max_bytes:
+            raise ValueError(
+                f"expected a dense array of at most {max_bytes:,} bytes, but {self.num_classes:,} classes take {size:,}; "
+                f"pass max_bytes={size} if you have the memory, or use rows, cols and values"
+            )
         dense = np.zeros((self.num_classes, self.num_classes), self.values.dtype)
         dense[self.rows, self.cols] = self.values
         return dense
+
+    def normalize(self, over: str, max_bytes: int = DENSE_LIMIT) -> npt.NDArray[np.float64]:
+        """Shares as an array [C, C], NaN where there is nothing to share.
+
+        Args:
+          over: "true" divides by the support, so that each row adds up to 1 and the diagonal is the recall; "pred" divides by the
+            predictions, so that each column adds up to 1 and the diagonal is the precision; "all" divides by the total.
+          max_bytes: as for `to_dense`.
+
+        Raises:
+          ValueError: another word for `over`, more than `max_bytes`, or a signed difference.
+
+        >>> ConfusionMatrix.from_dense([[6, 2], [0, 0]]).normalize("true").tolist()
+        [[0.75, 0.25], [nan, nan]]
+        """
+        if over not in ("true", "pred", "all"):
+            raise ValueError(f"expected 'true', 'pred' or 'all' to normalize over, got {over!r}")
+        refuse_signed(self)
+        dense = self.to_dense(max_bytes).astype(np.float64, copy=False)
+        if over == "all":
+            shares = divide(dense, self.total)
+        else:
+            shares = divide(dense, self.support[:, None] if over == "true" else self.predicted[None, :])
+        return np.asarray(shares, np.float64)
+
+    def metrics(self, *, zero_division: float = math.nan) -> dict[str, float]:
+        """Every metric of the whole matrix by name; `tb_confmat_plugin.metrics.METRICS` has their formulas and sources.
+
+        Args:
+          zero_division: what macro and weighted averages count a class as where its metric is undefined (a precision without
+            predictions, a recall without samples): 0 or 1, or NaN, the default, which leaves it out of the average.
+
+        A metric that is undefined as a whole is NaN. All are equal to those of scikit-learn, torchmetrics and PyCM, except:
+
+        - scikit-learn: `zero_division` is 0 unless given; averages are over the classes that occur unless `labels` names all; a Matthews
+          correlation that is undefined is 0; a weighted average in which only classes without samples are defined is the unweighted one.
+        - torchmetrics: as with 0 for `zero_division`, but macro averages leave out classes that never occur, neither true nor predicted;
+          "macro" accuracy is the macro recall, so that a class that is only predicted counts as 0, where `balanced_accuracy` leaves it
+          out; a Matthews correlation that is undefined is 0, and of two classes another number.
+        - PyCM: what is undefined is "None", and so is a macro average if one class is.
+
+        Raises:
+          ValueError: another `zero_division`, or a signed difference.
+
+        >>> ConfusionMatrix.from_dense([[6, 2], [1, 1]]).metrics()["accuracy"]
+        0.7
+        """
+        return compute_metrics(self, zero_division)
+
+    def per_class(self) -> dict[str, npt.NDArray[np.float64]]:
+        """Every metric of each class by name, float64 [C], NaN where undefined.
+
+        Those that are proportions also have a 95% Wilson interval, such as "recall_interval", float64 [C, 2]. For it weights are taken as
+        numbers of samples. "f1" has none: it is a mean of two proportions, not one itself.
+
+        Raises:
+          ValueError: a signed difference.
+
+        >>> ConfusionMatrix.from_dense([[6, 2], [1, 1]]).per_class()["recall"].tolist()
+        [0.75, 0.5]
+        """
+        return compute_per_class(self)
+
+    def top_confusions(self, k: int = 10) -> list["Confusion"]:
+        """The k largest cells off the diagonal, largest first, equal ones in the order of their rows and columns.
+
+        Of a signed difference they are those that grew most, and have no rates (NaN).
+
+        >>> ConfusionMatrix.from_dense([[6, 2], [1, 1]], ["cat", "dog"]).top_confusions(1)
+        [Confusion(true='cat', predicted='dog', count=2, rate=0.25, reverse_count=1, reverse_rate=0.5)]
+        """
+        if isinstance(k, bool) or not isinstance(k, numbers.Integral) or k < 0:
+            raise ValueError(f"expected k as an integer of at least 0, got {k!r}")
+        off = np.flatnonzero(self.rows != self.cols)
+        largest = off[np.argsort(-self.values[off], kind="stable")[:k]]
+        cells = self.rows * self.num_classes + self.cols
+        support = self.support if self.values.min(initial=0) >= 0 else np.zeros(self.num_classes)
+        found = []
+        for row, col, count in zip(self.rows[largest].tolist(), self.cols[largest].tolist(), self.values[largest].tolist(), strict=True):
+            at = int(np.searchsorted(cells, col * self.num_classes + row))
+            there = at < len(cells) and cells[at] == col * self.num_classes + row
+            reverse = self.values[at].item() if there else 0
+            rates = [float(divide(count, support[row])), float(divide(reverse, support[col]))]
+            found.append(Confusion(self.classes[row], self.classes[col], count, rates[0], reverse, rates[1]))
+        return found
+
+    def select(
+        self, true: Iterable[Any] | None = None, pred: Iterable[Any] | None = None, *, other: str | None = None
+    ) -> "ConfusionMatrix":
+        """A matrix of some classes only, given by name or index, in the order given.
+
+        Args:
+          true: the true classes whose rows are kept; all if only `pred` is given.
+          pred: the predicted classes whose columns are kept; the same as `true` when left out. The new matrix has the classes of both.
+          other: the name of a class to add last, which takes the samples that would be left out, so that the total stays.
+
+        >>> small = ConfusionMatrix.from_dense([[5, 1, 2], [0, 7, 1], [3, 0, 9]], ["cat", "dog", "owl"])
+        >>> small.select(["owl", "cat"]).to_dense().tolist()
+        [[9, 3], [2, 5]]
+        >>> small.select(["owl"], other="rest").to_dense().tolist()
+        [[9, 3], [3, 13]]
+        """
+        return select_classes(self, true, pred, other)
+
+    def group(self, by: "Mapping[Any, str] | Callable[[str], str] | int") -> "ConfusionMatrix":
+        """A matrix of groups of classes, in the order in which each group first appears.
+
+        Args:
+          by: a mapping from class names or indices to groups, where classes that it does not mention stay as they are; a function from
+            the name to the group; or the depth at which to cut names that are paths, such as 1 for "animal/dog" to "animal".
+
+        >>> paths = ConfusionMatrix.from_dense([[5, 1, 2], [0, 7, 1], [3, 0, 9]], ["pet/cat", "pet/dog", "bird/owl"])
+        >>> paths.group(1).to_dense().tolist()
+        [[13, 3], [3, 9]]
+        """
+        return group_classes(self, by)
+
+    def to_dataframe(self, max_bytes: int = DENSE_LIMIT) -> Any:
+        """A pandas DataFrame [C, C] of counts, true classes as index and predicted classes as columns.
+
+        Raises:
+          ImportError: pandas is not installed.
+          ValueError: it would take more than `max_bytes`, as for `to_dense`.
+        """
+        try:
+            import pandas as pd
+        except ImportError as error:
+            raise ImportError("to_dataframe needs pandas: pip install pandas") from error
+        names = [self.classes[index] for index in range(self.num_classes)]
+        return pd.DataFrame(self.to_dense(max_bytes), index=pd.Index(names, name="true"), columns=pd.Index(names, name="predicted"))
+
+    def plot(self, ax: Any = None, normalize: str | None = None, **options: Any) -> Any:
+        """Draws the matrix with matplotlib and returns the Axes; `tb_confmat_plugin.plot.plot_matrix` tells the options.
+
+        Raises:
+          ImportError: matplotlib is not installed.
+        """
+        try:
+            from tb_confmat_plugin.plot import plot_matrix
+        except ImportError as error:
+            raise ImportError("plot needs matplotlib: pip install matplotlib") from error
+        return plot_matrix(self, ax, normalize, **options)
 
     def __add__(self, other: object) -> "ConfusionMatrix":
         """The counts of both together. The classes must agree; a matrix without names takes those of the other."""
@@ -203,11 +391,21 @@ class ConfusionMatrix:
             and np.array_equal(self.values, other.values)
         )
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        # Through the constructor, so that the arrays of a copy cannot be written either.
+        return type(self), (self.classes, self.rows, self.cols, self.values)
+
     def __hash__(self) -> int:
         return hash((self.classes, self.rows.tobytes(), self.cols.tobytes(), float(self.total)))
 
     def __repr__(self) -> str:
         return f"ConfusionMatrix({_in_words(self.classes)}, total={self.total:,}, cells={len(self.values):,})"
+
+    def _repr_html_(self) -> str:
+        """What a notebook shows: a table, or the largest confusions where a table would not fit."""
+        from tb_confmat_plugin.html import matrix_to_html
+
+        return matrix_to_html(self)
 
 
 def to_confusion_matrix(matrix: Any, class_names: Iterable[Any] | None = None) -> ConfusionMatrix:
@@ -216,6 +414,8 @@ def to_confusion_matrix(matrix: Any, class_names: Iterable[Any] | None = None) -
         if class_names is None:
             return matrix
         return ConfusionMatrix(Classes.of(matrix.num_classes, class_names), matrix.rows, matrix.cols, matrix.values)
+    if isinstance(matrix, tuple):
+        raise TypeError("expected a matrix, got a tuple; for predictions and labels use ConfusionMatrix.from_predictions(preds, target)")
     if hasattr(matrix, "tocoo"):
         if matrix.ndim != 2 or matrix.shape[0] != matrix.shape[1]:
             raise ValueError(f"expected a square sparse matrix with true classes as rows, got shape {list(matrix.shape)}")
@@ -226,7 +426,8 @@ def to_confusion_matrix(matrix: Any, class_names: Iterable[Any] | None = None) -
 
 def _numbers(array: npt.NDArray[Any]) -> npt.NDArray[Any]:
     if array.dtype.kind not in "iuf" and array.size:
-        raise TypeError(f"expected counts as integers, or floats for weighted samples, got dtype {array.dtype}")
+        way_out = "; pass array.astype(int)" if array.dtype.kind == "b" else ""
+        raise TypeError(f"expected counts as integers, or floats for weighted samples, got dtype {array.dtype}{way_out}")
     return array
 
 
@@ -239,12 +440,13 @@ def _checked(rows: npt.NDArray[np.int64], cols: npt.NDArray[np.int64], values: n
             f"expected counts of at least 0, got {values[at].item()} at (true {rows[at]}, predicted {cols[at]})"
             + (f" and {len(wrong) - 1} more such cells" if len(wrong) > 1 else "")
         )
-    _refuse_excess(float(values.sum(dtype=np.float64)))
+    refuse_excess(float(values.sum(dtype=np.float64)))
     whole = values.dtype.kind in "iu" or bool(np.all(values == np.floor(values)))
     return values.astype(np.int64 if whole else np.float64)
 
 
-def _refuse_excess(total: float) -> None:
+def refuse_excess(total: float) -> None:
+    """Raises ValueError for a total that is not exact in any reader."""
     if total > MAX_TOTAL:
         raise ValueError(f"expected counts that add up to less than 2**53, which is exact in any reader, got {total:.4g}")
 

@@ -1,19 +1,26 @@
 """What people have as predictions and truth - tensors, arrays, lists, scores or names - as pairs of class indices."""
 
+import math
+import warnings
 from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from tb_confmat_plugin.classes import Classes
+from tb_confmat_plugin.classes import MAX_CLASSES, Classes, as_list
 
 Labels = npt.NDArray[np.int64]
+NAN = np.iinfo(np.int64).min  # stands for the prediction of a sample whose scores are not numbers
 Weights = npt.NDArray[Any]  # int64 or float64
 
 
 def as_numpy(array: Any) -> npt.NDArray[Any]:
     """A numpy view or copy of an array, of nested lists, or of a torch tensor on any device, without importing torch."""
+    if isinstance(array, np.ma.MaskedArray):
+        raise TypeError(
+            "expected an array without a mask, got a masked one; pass array.compressed(), or give masked labels an ignore_index"
+        )
     if hasattr(array, "detach"):
         array = array.detach().cpu()
         try:
@@ -33,31 +40,28 @@ def read_predictions(
     class_names: Iterable[Any] | None,
     sample_weight: Any,
     ignore_index: int | None,
+    threshold: float | None,
 ) -> tuple[Labels, Labels, Weights | None, Classes]:
     """The true label, predicted label and weight of every sample that counts, flat, and the classes they belong to."""
-    names = None if class_names is None else list(class_names)
+    names = None if class_names is None else as_list(class_names)
     if num_classes is None and names is not None:
         num_classes = len(names)
     scores, true = as_numpy(preds), as_numpy(target)
-    if true.ndim and scores.ndim == true.ndim + 1:
-        if num_classes is None:
-            num_classes = scores.shape[1]
-        elif scores.shape[1] != num_classes:
-            raise ValueError(f"expected {num_classes} scores a sample on dimension 1 of preds, got preds of shape {list(scores.shape)}")
-        predicted = _largest(scores)
-    else:
-        predicted = scores
+    predicted, num_classes = _labels(scores, true.ndim, num_classes, threshold)
     if predicted.shape != true.shape:
         raise ValueError(
             "expected preds of the shape of target, or with one more dimension, the class, as dimension 1; "
             f"got preds {list(scores.shape)} and target {list(true.shape)}"
         )
+    shape = true.shape
     true, predicted = true.ravel(), predicted.ravel()
-    weights = None if sample_weight is None else _weights(as_numpy(sample_weight), as_numpy(target).shape)
+    weights = None if sample_weight is None else _weights(as_numpy(sample_weight), shape)
     positions = np.arange(true.size) if ignore_index is None else np.flatnonzero(true != ignore_index)
     if len(positions) < true.size:
         true, predicted = true[positions], predicted[positions]
         weights = None if weights is None else weights[positions]
+    if scores.dtype.kind == "f" and predicted.dtype == np.int64:
+        _refuse_nan(scores, predicted, positions, shape)
     if true.dtype.kind in "UO" and true.size:
         if names is None:
             names = sorted({*_strings("target", true), *_strings("preds", predicted)})
@@ -65,12 +69,49 @@ def read_predictions(
         true, predicted = _positions("target", true, classes), _positions("preds", predicted, classes)
     else:
         true, predicted = _integers("target", true), _integers("preds", predicted)
-        if num_classes is None:
-            num_classes = 1 + int(max(true.max(initial=0), predicted.max(initial=0)))
-        classes = Classes.of(num_classes, names)
+        classes = Classes.of(_classes_of(true, predicted) if num_classes is None else num_classes, names)
     _refuse_outside("target", true, positions, classes, "; pass a larger num_classes or ignore_index={label}")
-    _refuse_outside("preds", predicted, positions, classes, "; pass a larger num_classes")
+    way_out = "; pass a larger num_classes" if threshold is None else "; scores beside a threshold are floats"
+    _refuse_outside("preds", predicted, positions, classes, way_out)
     return true, predicted, weights, classes
+
+
+def _classes_of(true: Labels, predicted: Labels) -> int:
+    """The number of classes, when labels are all there is to tell."""
+    largest = int(max(true.max(initial=0), predicted.max(initial=0)))
+    if largest >= MAX_CLASSES:
+        raise ValueError(
+            f"expected labels from 0 to the number of classes less 1, got {largest}; number the classes from 0, or pass strings"
+        )
+    if largest > MANY_CLASSES and largest > 10 * len(true):
+        warnings.warn(
+            f"the largest label makes {largest + 1:,} classes of {len(true):,} samples; pass num_classes", UserWarning, stacklevel=4
+        )
+    return largest + 1
+
+
+def _labels(
+    scores: npt.NDArray[Any], target_ndim: int, num_classes: int | None, threshold: float | None
+) -> tuple[npt.NDArray[Any], int | None]:
+    """Predicted labels out of whatever preds is, and the number of classes if it tells that."""
+    if target_ndim and scores.ndim == target_ndim + 1:
+        if threshold is not None:
+            raise ValueError(f"expected one score a sample beside a threshold, got preds of shape {list(scores.shape)}")
+        if num_classes is not None and scores.shape[1] != num_classes:
+            raise ValueError(f"expected {num_classes} scores a sample on dimension 1 of preds, got preds of shape {list(scores.shape)}")
+        return _largest(scores), scores.shape[1]
+    if threshold is None:
+        return scores, num_classes
+    if num_classes not in (None, 2):
+        raise ValueError(f"expected two classes beside a threshold, got num_classes={num_classes}")
+    if math.isnan(threshold):
+        raise ValueError("expected threshold as a number, got nan")
+    return over_threshold(scores, threshold) if scores.dtype.kind == "f" else scores, 2
+
+
+def over_threshold(scores: npt.NDArray[Any], threshold: float) -> Labels:
+    """Class 1 for scores above the threshold, else 0; NAN where a score is no number."""
+    return np.where(np.isnan(scores), NAN, (scores > threshold).astype(np.int64))
 
 
 def _largest(scores: npt.NDArray[Any]) -> Labels:
@@ -78,13 +119,22 @@ def _largest(scores: npt.NDArray[Any]) -> Labels:
         raise TypeError(f"expected logits or probabilities as numbers in preds, got dtype {scores.dtype}")
     if scores.shape[1] == 0:
         raise ValueError(f"expected the scores of at least 1 class on dimension 1 of preds, got preds of shape {list(scores.shape)}")
-    if scores.dtype.kind == "f":
-        wrong = np.argwhere(np.isnan(scores))
-        if len(wrong):
-            row, label, *rest = wrong[0].tolist()
-            raise ValueError(f"expected scores in preds, got NaN for class {label} of sample {[row, *rest] if rest else row}")
     largest: Labels = np.argmax(scores, axis=1).astype(np.int64, copy=False)
+    if scores.dtype.kind == "f":  # argmax takes NaN for the largest, so that the ones it chose tell of all
+        largest[np.isnan(np.take_along_axis(scores, largest[:, None], axis=1)[:, 0])] = NAN
     return largest
+
+
+def _refuse_nan(scores: npt.NDArray[Any], predicted: Labels, positions: npt.NDArray[Any], shape: tuple[int, ...]) -> None:
+    wrong = np.flatnonzero(predicted == NAN)
+    if not len(wrong):
+        return
+    sample = [int(index) for index in np.unravel_index(positions[wrong[0]], shape)]
+    named = sample[0] if len(sample) == 1 else sample
+    if scores.shape == shape:
+        raise ValueError(f"expected scores in preds, got NaN for sample {named}")
+    label = int(np.isnan(np.moveaxis(scores, 1, -1)[tuple(sample)]).argmax())
+    raise ValueError(f"expected scores in preds, got NaN for class {label} of sample {named}")
 
 
 def _weights(weights: npt.NDArray[Any], shape: tuple[int, ...]) -> Weights:
@@ -114,9 +164,15 @@ def _positions(name: str, labels: npt.NDArray[Any], classes: Classes) -> Labels:
     return np.array([index[str(label)] for label in labels], np.int64)
 
 
+MANY_CLASSES = 100_000  # from here on labels are taken for identifiers of another kind
+
+
 def _integers(name: str, labels: npt.NDArray[Any]) -> Labels:
     if labels.dtype.kind not in "iub" and labels.size:
-        raise TypeError(f"expected {name} as integer or string labels, got dtype {labels.dtype} and shape {list(labels.shape)}")
+        way_out = "; for one score a sample and two classes pass a threshold" if labels.dtype.kind == "f" and name == "preds" else ""
+        raise TypeError(f"expected {name} as integer or string labels, got dtype {labels.dtype} and shape {list(labels.shape)}{way_out}")
+    if labels.dtype.kind == "u" and labels.size and labels.max() > np.iinfo(np.int64).max:
+        raise ValueError(f"expected labels from 0 to the number of classes less 1, got {labels.max()} in {name}")
     return labels.astype(np.int64)
 
 

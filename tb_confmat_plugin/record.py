@@ -39,7 +39,8 @@ import numpy as np
 import numpy.typing as npt
 
 from tb_confmat_plugin.classes import MAX_CLASSES, Classes
-from tb_confmat_plugin.matrix import MAX_TOTAL, ConfusionMatrix, Counts
+from tb_confmat_plugin.counting import Counts
+from tb_confmat_plugin.matrix import MAX_TOTAL, ConfusionMatrix
 
 MAGIC = b"TBCM"
 VERSION = 1

@@ -38,7 +38,8 @@ def add_confusion_matrix(
     """Logs a confusion matrix, for the "Confusion Matrix" tab of TensorBoard.
 
     Args:
-      writer: a `torch.utils.tensorboard.SummaryWriter`, or anything with its `_get_file_writer()`.
+      writer: a `torch.utils.tensorboard.SummaryWriter`, one of tensorboardX, or anything with its `_get_file_writer()`. Where that
+        gives None, as some frameworks' writers do in processes that must not log, nothing is written.
       tag: the name of the series, such as "val".
       matrix: a `ConfusionMatrix`; or a square numpy array, torch tensor or scipy sparse matrix of counts [C, C], rows true and
         columns predicted.
@@ -73,14 +74,16 @@ def log_matrix(
     counts = to_confusion_matrix(matrix, class_names)
     summary = matrix_summary(tag, counts)
     file_writer = _file_writer(writer)
+    if file_writer is None:  # frameworks give a process that must not log such a writer
+        return
     with _lock:
         written = _written.setdefault(file_writer, _Written())
         new_classes = counts.classes.id is not None and counts.classes.id not in written.class_lists
         last_step = written.last_steps.get(tag)
         if new_classes:
             # Always step 0: what a later purge from some step on removes, it does not remove.
-            file_writer.add_summary(classes_summary(counts.classes), 0, walltime)
-        file_writer.add_summary(summary, step, walltime)
+            file_writer.add_summary(_as_written_by(file_writer, classes_summary(counts.classes)), 0, walltime)
+        file_writer.add_summary(_as_written_by(file_writer, summary), step, walltime)
         if counts.classes.id is not None:
             written.class_lists.add(counts.classes.id)
         written.last_steps[tag] = step
@@ -108,6 +111,15 @@ def _file_writer(writer: Any) -> Any:
     if getattr(writer, "all_writers", writer) is None:  # torch's mark of a closed writer, which would silently open a second file
         raise ValueError("the SummaryWriter is closed; log before close(), or make a new SummaryWriter")
     return writer._get_file_writer()
+
+
+def _as_written_by(file_writer: Any, summary: Any) -> Any:
+    """The summary in the messages of the writer: tensorboardX has its own, and takes no others."""
+    if not type(file_writer).__module__.startswith("tensorboardX"):
+        return summary
+    from tensorboardX.proto.summary_pb2 import Summary
+
+    return Summary.FromString(summary.SerializeToString())
 
 
 def _does_not_grow(tag: str, step: int, last_step: int) -> str:

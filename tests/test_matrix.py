@@ -1,3 +1,4 @@
+import pickle
 import re
 
 import numpy as np
@@ -255,7 +256,7 @@ def test_a_sum_beyond_what_is_exact():
             ValueError,
             "expected a square array [num_classes, num_classes] with true classes as rows, got shape [2, 2, 2]",
         ),
-        (5, ValueError, "expected a square array [num_classes, num_classes] with true classes as rows, got shape []"),
+        (5, TypeError, "expected a square array of counts, got 5 (int)"),
         (np.zeros((0, 0)), ValueError, "a confusion matrix has at least 1 class, got an array of shape [0, 0]"),
         ([[1, 2], [-3, 4]], ValueError, "expected counts of at least 0, got -3 at (true 1, predicted 0)"),
         ([[1, np.nan], [0, -1]], ValueError, "expected counts of at least 0, got nan at (true 0, predicted 1) and 1 more such cells"),
@@ -345,3 +346,30 @@ def test_scipy_sparse_that_is_not_square(sparse):
     message = f"expected a square sparse matrix with true classes as rows, got shape {list(sparse.shape)}"
     with pytest.raises(ValueError, match=says(message)):
         to_confusion_matrix(sparse)
+
+
+@pytest.mark.parametrize(
+    ("matrix", "message"),
+    [
+        (([0, 1], [0, 1]), "got a tuple; for predictions and labels use ConfusionMatrix.from_predictions(preds, target)"),
+        (None, "expected a square array of counts, got None (NoneType)"),
+        ([[True, False], [False, True]], "got dtype bool; pass array.astype(int)"),
+        (np.ma.masked_array([[1, 2], [3, 4]], [[0, 1], [0, 0]]), "expected an array without a mask"),
+    ],
+)
+def test_what_is_no_matrix(matrix, message):
+    with pytest.raises(TypeError, match=re.escape(message)):
+        to_confusion_matrix(matrix)
+
+
+def test_a_sparse_matrix_is_not_dense():
+    with pytest.raises(TypeError, match="got a sparse matrix; use from_coo"):
+        ConfusionMatrix.from_dense(scipy.sparse.coo_array([[1, 2], [3, 4]]))
+
+
+def test_a_copy_cannot_be_written_either():
+    matrix = ConfusionMatrix.from_dense([[5, 2], [0, 3]], ["cat", "dog"])
+    copied = pickle.loads(pickle.dumps(matrix))
+    assert copied == matrix
+    with pytest.raises(ValueError, match="read-only"):
+        copied.values[0] = 1

@@ -227,7 +227,8 @@ def test_ignore_index_among_names():
         (
             {"preds": [1.0, 0.0], "target": [1, 0]},
             TypeError,
-            "expected preds as integer or string labels, got dtype float64 and shape [2]",
+            "expected preds as integer or string labels, got dtype float64 and shape [2]; "
+            "for one score a sample and two classes pass a threshold",
         ),
         (
             {"preds": [1, 0], "target": [0.5, 0]},
@@ -268,7 +269,7 @@ def test_ignore_index_among_names():
         (
             {"preds": [1], "target": [2**40]},
             ValueError,
-            "a confusion matrix has at most 94906265 classes, got num_classes=1099511627777",
+            "expected labels from 0 to the number of classes less 1, got 1099511627776; number the classes from 0, or pass strings",
         ),
         (
             {"preds": [1, 0], "target": [1, 0], "sample_weight": ["1", "2"]},
@@ -326,3 +327,17 @@ def test_the_position_of_a_wrong_label_counts_the_ignored_ones() -> None:
 def test_a_weight_that_no_integer_can_hold_is_refused() -> None:
     with pytest.raises(ValueError, match="less than 2\\*\\*53"):
         ConfusionMatrix.from_predictions([0], [0], sample_weight=np.array([2**63], np.uint64))
+
+
+@pytest.mark.parametrize("class_names", ["ab", {"a", "b"}, {"a": 0, "b": 1}, 5])
+def test_class_names_without_an_order_are_refused(class_names):
+    with pytest.raises(TypeError, match="class_names must be a list of names"):
+        ConfusionMatrix.from_predictions([0], [1], class_names=class_names)
+
+
+def test_labels_that_look_like_identifiers_are_warned_of():
+    with pytest.warns(UserWarning, match="makes 1,440,765 classes of 2 samples; pass num_classes") as warned:
+        ConfusionMatrix.from_predictions([0, 0], [0, 1440764])
+    assert warned[0].filename == __file__
+    with pytest.raises(ValueError, match="got 9223372036854775813 in target"):
+        ConfusionMatrix.from_predictions(np.array([0]), np.array([2**63 + 5], np.uint64))

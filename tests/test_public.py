@@ -22,7 +22,7 @@ def run(script: str, *args: object) -> str:
 
 
 def test_the_public_names():
-    assert tb_confmat_plugin.__all__ == ["ConfusionMatrix", "SummaryWriter", "add_confusion_matrix"]
+    assert tb_confmat_plugin.__all__ == ["ConfusionMatrix", "ConfusionMatrixAccumulator", "SummaryWriter", "add_confusion_matrix"]
     assert set(tb_confmat_plugin.__all__) <= set(dir(tb_confmat_plugin))
 
 
@@ -33,7 +33,7 @@ def test_every_public_name_is_there_and_documented(name):
 
 
 def test_a_name_that_is_not_there():
-    message = "module 'tb_confmat_plugin' has no attribute 'Confusion'; it has ConfusionMatrix, SummaryWriter, add_confusion_matrix"
+    message = f"module 'tb_confmat_plugin' has no attribute 'Confusion'; it has {', '.join(tb_confmat_plugin.__all__)}"
     with pytest.raises(AttributeError, match=f"^{re.escape(message)}$"):
         tb_confmat_plugin.Confusion  # noqa: B018
 

@@ -8,6 +8,7 @@ import warnings
 import numpy as np
 import pytest
 import scipy.sparse
+import tensorboardX
 import torch
 from tensorboard.compat.proto.event_pb2 import Event
 from tensorboard.compat.proto.summary_pb2 import DATA_CLASS_TENSOR
@@ -362,3 +363,21 @@ def test_the_warning_of_either_way_points_at_the_line_of_the_user(tmp_path) -> N
         with pytest.warns(UserWarning, match="logged twice") as function:
             add_confusion_matrix(writer, "method", [[1]], 1)
     assert [warned[0].filename for warned in (method, function)] == [__file__, __file__]
+
+
+def test_a_writer_of_tensorboardx(tmp_path, read_log):
+    with tensorboardX.SummaryWriter(str(tmp_path)) as writer:
+        add_confusion_matrix(writer, "val", MATRIX, 3)
+    logged = {one.tag: one for one in read_log(tmp_path)}
+    assert set(logged) == {"val", list_tag(*NAMES)}
+    assert logged["val"].step == 3
+    assert logged["val"].data_class == DATA_CLASS_TENSOR
+    assert decode_matrix(logged["val"].record, MATRIX.classes) == MATRIX
+
+
+def test_a_writer_that_must_not_write_writes_nothing():
+    class Silent:
+        def _get_file_writer(self):
+            return None
+
+    add_confusion_matrix(Silent(), "val", MATRIX, 3)

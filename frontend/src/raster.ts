@@ -73,7 +73,7 @@ function drawEach(pixels: Uint32Array, side: number, camera: Camera, size: numbe
 let correctPool = new Float64Array(0);
 let wrongPool = new Float64Array(0);
 
-/** Several cells a pixel: the sum of counts, the largest share, so that one lone confusion is still seen. */
+/** Several cells a pixel: the largest of them, so that one lone confusion is still seen and the legend stays true. */
 function drawPooled(pixels: Uint32Array, side: number, camera: Camera, size: number, picture: Picture): void {
   const { matrix, normalize, scale, palette } = picture;
   const { rowStart, cols, counts, diagonal, support } = matrix;
@@ -95,8 +95,7 @@ function drawPooled(pixels: Uint32Array, side: number, camera: Camera, size: num
   const xOf = new Int32Array(matrix.numClasses);
   for (let column = across.first; column <= across.last; column++) xOf[column] = pixelOf(camera.x, column);
   const add = (pool: Float64Array, at: number, row: number, column: number, count: number) => {
-    if (normalize === 'counts') pool[at] += count;
-    else pool[at] = Math.max(pool[at], count / denominator(matrix, normalize, row, column));
+    pool[at] = Math.max(pool[at], count / denominator(matrix, normalize, row, column));
   };
   /** Every visible cell that is not zero, and the pixel it falls on. */
   const each = (visit: (at: number, row: number, column: number, count: number, pool: Float64Array) => void) => {

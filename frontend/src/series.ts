@@ -122,11 +122,15 @@ export class Series {
 
   private async fetch(first: number, last: number): Promise<void> {
     const steps = this.info.steps.filter((step) => step >= first && step <= last);
+    const asked = this.info;
     const promise = fetchRecords(this.info.run, this.tag, first, last).then((records) => {
-      for (const record of records) this.keep(record);
+      // What was logged anew meanwhile is asked for again.
+      const outdated = (step: number) => this.info !== asked && wallTimeOf(this.info, step) !== wallTimeOf(asked, step);
+      for (const record of records) if (!outdated(record.step)) this.keep(record);
       const found = new Set(records.map((record) => record.step));
       // What is no longer there must not be asked for again and again.
-      for (const step of steps) if (!found.has(step)) this.keep({ step, wallTime: Number.NaN, bytes: new Uint8Array() }, GONE);
+      for (const step of steps)
+        if (!found.has(step) && !outdated(step)) this.keep({ step, wallTime: Number.NaN, bytes: new Uint8Array() }, GONE);
     });
     for (const step of steps) this.fetching.set(step, promise);
     try {
@@ -193,6 +197,10 @@ export class Series {
     this.cells -= cellsOf(this.steps.get(step));
     this.steps.delete(step);
   }
+}
+
+function wallTimeOf(info: SeriesInfo, step: number): number | undefined {
+  return info.wall_times[info.steps.indexOf(step)];
 }
 
 function cellsOf(step: Step | undefined): number {

@@ -73,7 +73,7 @@ export const problems = computed<readonly Problem[]>(() => {
   return found;
 });
 
-const choosing = signal(false);
+const choosing = signal(0);
 
 let lastShown = new Map<string, Shown>();
 
@@ -103,7 +103,7 @@ export const pointed = computed(() => {
 });
 
 /** Whether something else will be shown in a moment. */
-export const loading = computed(() => choosing.value || shown.value.some((one) => one.loading));
+export const loading = computed(() => choosing.value > 0 || shown.value.some((one) => one.loading));
 
 export const extent = computed(() =>
   sharedExtent(
@@ -174,6 +174,7 @@ export async function showTag(next: string): Promise<void> {
     if (!same || atEnd) wantedStep.value = null;
     if (!same) {
       lastShown = new Map();
+      reports.value = new Map(); // those of the tag before
       camera.value = FIT;
       cursor.value = null;
     }
@@ -184,11 +185,11 @@ export async function showTag(next: string): Promise<void> {
 
 /** Chooses the tag in the toolbar. */
 export function chooseTag(next: string): void {
-  choosing.value = true;
+  choosing.value++;
   showTag(next)
     .catch((error: Error) => report(`tag ${next}`, error.message))
     .finally(() => {
-      choosing.value = false;
+      choosing.value--;
     });
 }
 

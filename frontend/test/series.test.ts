@@ -198,14 +198,30 @@ describe('update', () => {
     await logSteps([0, 1]);
     const series = seriesNow();
     await series.prefetch(1);
-    const older = series.load(1);
     await logSteps([1], 100);
+    const older = series.load(1);
     series.update(infoNow());
     const newer = series.load(1);
     expect(toldBy(await older)).toBe(1);
     expect(toldBy(await newer)).toBe(101);
     expect(toldBy(series.ready(1))).toBe(101);
     expect(await series.load(1)).toBe(await newer);
+  });
+
+  test('a step logged again while it is fetched', async () => {
+    await logSteps([0, 1]);
+    const series = seriesNow();
+    const release = server.hold(({ query }) => query.first === '1');
+    const older = series.load(1);
+    await until(() => expect(server.asked).toHaveLength(1));
+    await logSteps([1], 100);
+    series.update(infoNow());
+    const newer = series.load(1);
+    release();
+    await older;
+    expect(toldBy(await newer)).toBe(101);
+    expect(toldBy(series.ready(1))).toBe(101);
+    expect(series.problems.size).toBe(0);
   });
 });
 
@@ -251,14 +267,18 @@ describe('what is no matrix', () => {
   test('a step that has gone from the log says so, and is not asked for without end', async () => {
     await logSteps([0, 1, 2]);
     const series = seriesNow();
-    server.logs.get('val')?.get('run')?.splice(1, 1);
+    server.logs.get('val')?.get('run')?.splice(1, 2);
     await series.prefetch(0);
-    expect(await series.load(1)).toEqual({ problem: 'this step is no longer in the log' });
+    const gone = { problem: 'this step is no longer in the log' };
+    for (const step of [1, 2]) {
+      expect(await series.load(step)).toEqual(gone);
+      expect(series.problems.get(step)).toBe(gone.problem);
+    }
     expect(askedRanges()).toEqual([[0, 2]]);
-    expect(series.problems.get(1)).toBe('this step is no longer in the log');
     await logSteps([1]);
     series.update(infoNow());
     expect(toldBy(await series.load(1))).toBe(1);
+    expect(await series.load(2)).toEqual(gone);
   });
 });
 
@@ -307,14 +327,7 @@ describe('memory', () => {
   });
 
   test('of matrices beyond four million cells the nearest are kept, and always the one looked at', async () => {
-    const classes = 900_000;
-    const body = new Uint8Array(4 + 200 + classes);
-    const header = new TextEncoder().encode(
-      JSON.stringify({ type: 'matrix', num_classes: classes, cells: 0, dtype: 'int64' }).padEnd(200),
-    );
-    new DataView(body.buffer).setUint32(0, 200, true);
-    body.set(header, 4);
-    const record = await sealedBody(body);
+    const record = await emptyMatrix(900_000);
     for (const step of STEPS) server.log('val', 'run', step, record);
     const series = seriesNow();
     const looked = await series.load(200);
@@ -328,4 +341,21 @@ describe('memory', () => {
     await series.prefetch(0);
     expect(STEPS.filter((step) => series.ready(step))).toEqual([0, 10, 20, 30]);
   });
+
+  test('a matrix of more cells than that is shown all the same', async () => {
+    server.log('val', 'run', 0, await emptyMatrix(4_100_000));
+    const series = seriesNow();
+    const step = await series.load(0);
+    expect(matrixOf(step).numClasses).toBe(4_100_000);
+    expect(series.ready(0)).toBe(step);
+  });
 });
+
+/** The record of so many classes without a sample: few bytes, much memory. */
+function emptyMatrix(classes: number): Promise<Uint8Array<ArrayBuffer>> {
+  const header = JSON.stringify({ type: 'matrix', num_classes: classes, cells: 0, dtype: 'int64' });
+  const body = new Uint8Array(4 + header.length + classes);
+  new DataView(body.buffer).setUint32(0, header.length, true);
+  body.set(new TextEncoder().encode(header), 4);
+  return sealedBody(body);
+}

@@ -48,6 +48,11 @@ function told(): object {
   );
 }
 
+/** Time for what should not happen. */
+function quiet(): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, 30));
+}
+
 function where(): string[] {
   return state.problems.value.map((problem) => problem.where).sort();
 }
@@ -145,6 +150,7 @@ describe('refresh', () => {
     for (const run of ['fast', 'slow', 'third']) await log(run, [4]);
     await log('again', [1, 2, 3, 4]);
     await state.refresh();
+    expect(state.step.value).toBe(2);
     await until(() => expect(told()).toEqual({ fast: [2, 2], third: [2, 2] }));
     expect(state.steps.value).toEqual([1, 2, 3, 4]);
     expect(state.camera.value).toEqual({ x: -30, y: -40, k: 3 });
@@ -264,6 +270,29 @@ describe('showTag', () => {
     expect(state.tag.value).toBe('val2');
   });
 
+  test('tells that something else is on its way, until the last choice is shown', async () => {
+    await until(() => expect(state.loading.value).toBe(false));
+    await log('fast', [4], { tag: 'val3' });
+    const releaseFirst = server.hold(({ query }) => query.tag === 'val2');
+    const releaseSecond = server.hold(({ route, query }) => route === 'series' && query.tag === 'val3');
+    const releaseRecords = server.hold(({ route, query }) => route === 'records' && query.tag === 'val3');
+    state.chooseTag('val2');
+    state.chooseTag('val3');
+    expect(state.loading.value).toBe(true);
+    releaseFirst();
+    await quiet();
+    expect(state.loading.value).toBe(true);
+    releaseSecond();
+    await until(() => expect(told()).toEqual({ fast: 4 }));
+    expect(state.loading.value).toBe(true);
+    releaseRecords();
+    await until(() => expect(told()).toEqual({ fast: [4, 4] }));
+    await until(() => expect(state.loading.value).toBe(false));
+    state.chooseTag('none');
+    expect(state.loading.value).toBe(true);
+    await until(() => expect(state.loading.value).toBe(false));
+  });
+
   test('a choice that fails is reported, and what is shown stays', async () => {
     state.chooseTag('none');
     await until(() => expect(where()).toEqual(['tag none']));
@@ -295,6 +324,9 @@ describe('several runs', () => {
     await until(() => expect(told()).toEqual({ a: [3, 3], b: [2, 2], c: [3, 3] }));
     state.goToStep(1);
     await until(() => expect(told()).toEqual({ a: [1, 1], b: null, c: null }));
+    await quiet();
+    const records = server.asked.filter(({ route }) => route === 'records');
+    for (const { query } of records) expect(query.first).toMatch(/^\d+$/);
   });
 
   test('have the steps of all of them on the slider', () => {
@@ -372,6 +404,8 @@ describe('steps', () => {
     expect(state.step.value).toBe(10);
     state.moveStep(1);
     expect(state.step.value).toBe(20);
+    state.moveStep(5);
+    expect(state.step.value).toBe(30);
   });
 
   test('that are not there lead to the one before, or to the first', () => {
@@ -401,17 +435,19 @@ describe('steps', () => {
     expect(vi.getTimerCount()).toBe(0);
   });
 
-  test('play from where one is, and pause', () => {
+  test('play from where one is, and pause', async () => {
     vi.useFakeTimers({ toFake: ['setInterval', 'clearInterval'] });
-    state.goToStep(10);
+    await log('a', [40]);
+    await state.refresh();
+    state.goToStep(20);
     state.togglePlay();
     vi.advanceTimersByTime(349);
-    expect(state.step.value).toBe(10);
-    vi.advanceTimersByTime(1);
     expect(state.step.value).toBe(20);
+    vi.advanceTimersByTime(1);
+    expect(state.step.value).toBe(30);
     state.togglePlay();
     vi.advanceTimersByTime(5000);
-    expect(state.step.value).toBe(20);
+    expect(state.step.value).toBe(30);
   });
 
   test('keep the matrix before while the next is on its way', async () => {
@@ -420,13 +456,16 @@ describe('steps', () => {
     await state.refresh();
     expect(state.step.value).toBe(40);
     expect(told()).toEqual({ a: [30, 30] });
+    expect(state.loading.value).toBe(true);
     release();
     await until(() => expect(told()).toEqual({ a: [40, 40] }));
+    expect(state.loading.value).toBe(false);
   });
 });
 
 describe('class names', () => {
   const names = () => state.shown.value.map((one) => one.names);
+  const askedLists = () => server.asked.filter(({ route }) => route === 'classes').map(({ query }) => query.id);
 
   test('are those of the list that the matrix refers to, asked for once', async () => {
     server.classLists.set('a one', await sealed({ type: 'classes', names: ['x', 'y'] }));
@@ -446,7 +485,8 @@ describe('class names', () => {
       state.goToStep(step);
       await until(() => expect(names()).toEqual([expected]));
     }
-    expect(server.asked.filter(({ route }) => route === 'classes').map(({ query }) => query.id)).toEqual(['two', 'one']);
+    await quiet();
+    expect(askedLists()).toEqual(['two', 'one']);
     expect(state.problems.value).toEqual([]);
   });
 
@@ -455,9 +495,26 @@ describe('class names', () => {
     await state.refresh();
     await until(() => expect(told()).toEqual({ a: [2, 2] }));
     expect(names()).toEqual([null]);
-    expect(state.problems.value).toEqual([
-      { where: 'run a, class names', what: expect.stringMatching(/there is no classes.*by number/) },
-    ]);
+    const lost = { where: 'run a, class names', what: expect.stringMatching(/there is no classes.*by number/) };
+    expect(state.problems.value).toEqual([lost]);
+    state.goToStep(1);
+    await until(() => expect(told()).toEqual({ a: [1, 1] }));
+    await quiet();
+    expect(askedLists()).toEqual(['lost']);
+    expect(state.problems.value).toEqual([lost]);
+  });
+
+  test('come together with the matrix', async () => {
+    server.classLists.set('a one', await sealed({ type: 'classes', names: ['x', 'y'] }));
+    await log('a', [1], { classes: 'one' });
+    const release = server.hold(({ route }) => route === 'classes');
+    await state.refresh();
+    await until(() => expect(askedLists()).toEqual(['one']));
+    await quiet();
+    expect(told()).toEqual({ a: 1 });
+    release();
+    await until(() => expect(told()).toEqual({ a: [1, 1] }));
+    expect(names()).toEqual([['x', 'y']]);
   });
 
   test('of a list that is damaged are reported, and shown once it is there', async () => {

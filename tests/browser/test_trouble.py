@@ -178,3 +178,20 @@ def test_odd_places(serve: Any, open_tab: Any, tmp_path: Path, arguments: list[s
         tab.go_to(0, 1)
         tab.told(TOLD)
         expect(tab.run(run)).to_be_checked()
+
+
+def test_a_step_on_its_way_is_not_told_with_the_numbers_of_another(serve: Any, open_tab: Any, tmp_path: Path) -> None:
+    log(tmp_path, 0, counts=[[1, 8], [0, 1]])
+    log(tmp_path, 1, 2)
+    with serve(tmp_path) as board:
+        board.wait(lambda it: it.steps("val") == {"run": [0, 1, 2]})
+        tab = open_tab(board.url, before=lambda page: page.route("**/records?*first=0*", lambda route: None))  # never answered
+        tab.at_step(2)
+        tab.go_to(0, 1)
+        tab.told(TOLD)
+        tab.page.keyboard.press("PageUp")
+        tab.page.keyboard.press("PageUp")
+        expect(tab.step).to_have_attribute("aria-valuetext", "0")
+        expect(tab.matrix).to_have_attribute("aria-busy", "true")
+        tab.told("Loading step 0…")
+        expect(tab.frame.get_by_label("Runs")).not_to_contain_text("shows step")

@@ -34,7 +34,7 @@ function Problems() {
   if (all.length === 0) return null;
   return (
     <details class="problems" open={all.length < 4}>
-      <summary>{all.length === 1 ? '1 problem' : `${all.length} problems`}; everything else is shown</summary>
+      <summary>{all.length === 1 ? '1 problem' : `${all.length} problems`} so far; everything else is shown</summary>
       <ul>
         {all.slice(0, 100).map(({ where, what }) => (
           <li key={where}>

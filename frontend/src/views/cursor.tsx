@@ -33,7 +33,7 @@ export function CursorLayer({ one, width, height, left, top, side }: Props) {
   return (
     <>
       <canvas ref={canvas} class="cursor" />
-      {at && pointed.value === one && <Tooltip one={one} left={left} top={top} side={side} />}
+      {at && !one.loading && pointed.value === one && <Tooltip one={one} left={left} top={top} side={side} />}
     </>
   );
 }

@@ -6,7 +6,8 @@ writer = SummaryWriter("runs/first")
 for epoch in range(epochs):
     ...  # train, then predict the validation set
     matrix = ConfusionMatrix.from_predictions(preds, target, class_names=class_names)
-    writer.add_confusion_matrix("val", matrix, epoch)`;
+    writer.add_confusion_matrix("val", matrix, epoch)
+writer.close()`;
 
 export function Empty() {
   return (
@@ -19,8 +20,9 @@ export function Empty() {
       </pre>
       <p>
         <code>preds</code> and <code>target</code> are labels, or <code>preds</code> logits with the class on dimension 1. With a{' '}
-        <code>SummaryWriter</code> of torch, call <code>add_confusion_matrix(writer, "val", matrix, epoch)</code> instead. New
-        steps appear when TensorBoard reloads.
+        <code>SummaryWriter</code> of torch, call{' '}
+        <code>tb_confmat_plugin.add_confusion_matrix(writer, "val", matrix, epoch)</code> instead. New steps appear when
+        TensorBoard reloads.
       </p>
     </main>
   );

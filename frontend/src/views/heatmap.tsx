@@ -13,6 +13,7 @@ import { CursorLayer } from './cursor';
 
 const FONT = 'Roboto, "Segoe UI", system-ui, sans-serif';
 const PAD = 8;
+const PROBLEM_WIDTH = 360;
 const STEP_NOTE = 72; // the room for a run's step beside its name
 const AXIS_TITLE = 20;
 const LABELS_AT_MOST = { beside: 180, above: 110 };
@@ -90,7 +91,7 @@ export function Heatmap({ one, width, height, titled }: Props) {
     else if (!cursor.value?.byKeyboard) cursor.value = null;
   };
   return (
-    <figure class="heatmap">
+    <figure class={one.loading ? 'heatmap loading' : 'heatmap'}>
       {titled && (
         <figcaption style={{ maxWidth: `${width}px` }}>
           <bdi title={one.run}>{cutInTheMiddle(one.run, width - STEP_NOTE, measureLabel)}</bdi>
@@ -98,7 +99,7 @@ export function Heatmap({ one, width, height, titled }: Props) {
         </figcaption>
       )}
       {one.problem ? (
-        <p class="problem" style={{ maxWidth: `${width}px` }}>
+        <p class="problem" style={{ maxWidth: `${Math.min(width, PROBLEM_WIDTH)}px` }}>
           Step {one.step} of run <bdi>{one.run}</bdi> cannot be shown: {one.problem}
         </p>
       ) : one.step === null ? (

@@ -46,7 +46,10 @@ export function Matrices() {
       </p>
       {all.length === 0 && <p class="waiting">Tick a run to see its matrix</p>}
       {width > 0 && (
-        <div class="grid" style={{ gridTemplateColumns: `repeat(${columns}, max-content)`, gap: `${GAP}px` }}>
+        <div
+          class="grid"
+          style={{ gridTemplateColumns: `repeat(${columns}, ${all.length > 1 ? `${width}px` : 'max-content'})`, gap: `${GAP}px` }}
+        >
           {all.map((one) => (
             <Heatmap key={one.run} one={one} width={width} height={height} titled={all.length > 1} />
           ))}

@@ -49,7 +49,7 @@ export function Runs() {
 /** Runs may log at other steps: which one is shown then. */
 function Earlier({ run }: { run: string }) {
   const one = shown.value.find((other) => other.run === run);
-  if (!one || one.step === step.value) return null;
+  if (!one || one.loading || one.step === step.value) return null;
   return (
     <small>
       {one.step === null ? `nothing up to step ${step.value}` : `shows step ${one.step}, its latest until ${step.value}`}

@@ -3,14 +3,16 @@
 import type { Cell } from '../camera';
 import { cellInWords } from '../format';
 import type { Matrix } from '../matrix';
-import { cursor, normalize, pointed, shown } from '../state';
+import { cursor, loading, normalize, pointed, shown, step } from '../state';
 
 export function Status() {
   const at = cursor.value;
   const matrix = pointed.value?.matrix;
   return (
     <div class="status" role="status" id="status">
-      {at && matrix && Math.max(at.trueClass, at.predictedClass) < matrix.numClasses ? (
+      {loading.value ? (
+        <span class="hint">Loading step {step.value}…</span>
+      ) : at && matrix && Math.max(at.trueClass, at.predictedClass) < matrix.numClasses ? (
         <Told at={at} matrix={matrix} />
       ) : (
         <span class="hint">Point at a cell, or press Tab and the arrow keys</span>

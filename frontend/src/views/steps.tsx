@@ -2,7 +2,7 @@
 
 import { type IconNode, Pause, Play } from 'lucide';
 import { h } from 'preact';
-import { goToStep, moveStep, playing, series, shown, step, steps, togglePlay } from '../state';
+import { goToStep, playing, series, shown, step, steps, togglePlay } from '../state';
 
 /** More ticks than this cannot be told apart. */
 const MOST_TICKS = 200;
@@ -11,7 +11,7 @@ export function Steps() {
   const all = steps.value;
   if (all.length === 0 || step.value === null) return <section class="steps" />;
   const index = all.indexOf(step.value);
-  const place = (i: number) => (all.length > 1 ? i / (all.length - 1) : 0.5);
+  const place = (i: number) => (all.length > 1 ? i / (all.length - 1) : 0);
   return (
     <section class="steps" aria-label="Steps">
       <button
@@ -32,7 +32,6 @@ export function Steps() {
           step={1}
           value={index}
           onInput={(event) => goToStep(all[event.currentTarget.valueAsNumber])}
-          onWheel={(event) => moveStep(event.deltaY > 0 ? 1 : -1)}
         />
         {all.length <= MOST_TICKS && (
           <div class="ticks" aria-hidden="true">
@@ -58,7 +57,7 @@ function loggedAt(): string {
   const one = shown.value[0];
   const info = one && series.value.get(one.run)?.info;
   const i = info && one.step !== null ? info.steps.indexOf(one.step) : -1;
-  return info && i >= 0 ? new Date(info.wall_times[i] * 1000).toLocaleString() : '';
+  return info && i >= 0 && !one.loading ? new Date(info.wall_times[i] * 1000).toLocaleString() : '';
 }
 
 function Icon({ node }: { node: IconNode }) {

@@ -1,0 +1,396 @@
+"""Counting batch by batch: labels are buffered where they are, and counted many at a time."""
+
+import functools
+from collections.abc import Iterable
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from tb_confmat_plugin.classes import Classes
+from tb_confmat_plugin.counting import Counts, add_cells, count_cells
+from tb_confmat_plugin.matrix import ConfusionMatrix, refuse_excess
+from tb_confmat_plugin.predictions import NAN, as_numpy, over_threshold
+
+Labels = npt.NDArray[np.int64]
+
+BUFFERED = 1 << 17  # samples: 2 MB, and as much again while they are counted
+DENSE_CELLS = 1 << 16  # up to 256 classes an array of all cells is smaller and faster than a list of those that occur
+BLOCK = 1 << 17  # scores of images are taken so many at a time: numpy copies them to find the largest, and these fit a cache
+
+
+class ConfusionMatrixAccumulator:
+    """A confusion matrix that grows by batches, on any device, of any number of classes.
+
+    `update` only copies labels and weights into a buffer: on a GPU nothing waits for it. They are checked and counted when the buffer
+    of 131,072 samples is full and at `compute`, so that a wrong one is reported there, with the update that it came with; all samples
+    that are right stay counted. At no number of classes is an array of all cells made that is larger than 512 KB.
+
+    Args:
+      num_classes: the number of classes.
+      class_names: one distinct name a class.
+      ignore_index: samples whose true label is this are left out.
+      threshold: for two classes and one score a sample: above it the prediction is class 1.
+
+    >>> accumulator = ConfusionMatrixAccumulator(num_classes=2)
+    >>> accumulator.update(preds=[1, 1], target=[0, 1])
+    >>> accumulator.update(preds=[[0.9, 0.1]], target=[0])
+    >>> accumulator.compute().to_dense().tolist()
+    [[1, 1], [0, 1]]
+    """
+
+    def __init__(
+        self,
+        num_classes: int,
+        class_names: Iterable[Any] | None = None,
+        ignore_index: int | None = None,
+        threshold: float | None = None,
+    ) -> None:
+        self.classes = Classes.of(num_classes, class_names)
+        if threshold is not None and num_classes != 2:
+            raise ValueError(f"expected num_classes=2 beside a threshold, got {num_classes}")
+        self.ignore_index = ignore_index
+        self.threshold = threshold
+        self.reset()
+
+    def reset(self) -> None:
+        """Forgets all samples."""
+        self._cells: Labels = np.zeros(0, np.int64)  # sorted
+        self._counts: Counts = np.zeros(0, np.int64)
+        self._dense: Counts | None = np.zeros(len(self.classes) ** 2, np.int64) if len(self.classes) ** 2 <= DENSE_CELLS else None
+        self._buffer: Any = None  # [2, BUFFERED], predictions and true labels, numpy or on the device of the labels
+        self._device: Any = None  # that of the buffer, None for numpy
+        self._weights: Any = None  # [BUFFERED] beside the buffer, when a sample in it has a weight
+        self._filled = 0
+        self._starts: list[int] = []  # where each update begins in the buffer; below 0 if the buffer has only the rest of it
+        self._updates = 0  # those before the ones in the buffer
+        self._synced = False
+
+    def update(self, preds: Any, target: Any, sample_weight: Any = None) -> None:
+        """Adds a batch.
+
+        Args:
+          preds: labels of the shape of `target`; or logits or probabilities with the class on dimension 1, of which the largest is taken,
+            the first of equals. Torch tensors on any device, numpy arrays and lists are welcome.
+          target: the true labels, integers.
+          sample_weight: one finite weight of at least 0 a sample, of the shape of `target`.
+
+        Raises:
+          ValueError: shapes that do not fit; and what `compute` raises, when the buffer was full: this batch is added all the same.
+          TypeError: labels that are not integers.
+        """
+        try:  # a tensor on the CPU, the common case, costs least this way
+            labels, true = preds.numpy(), target.numpy()
+        except (AttributeError, TypeError, RuntimeError):
+            if _on_device(preds) and _on_device(target):
+                self._update_on_device(preds, target, sample_weight)
+                return
+            labels, true = as_numpy(preds), as_numpy(target)
+        if labels.ndim == true.ndim + 1 > 1:
+            labels = _largest(labels, self.classes.num_classes)
+        if labels.shape != true.shape:
+            raise _shapes_differ(labels.shape, true.shape)
+        if self.threshold is not None and labels.dtype.kind == "f":
+            labels = over_threshold(labels, self.threshold)
+        if (labels.dtype.kind not in "iub" or true.dtype.kind not in "iub") and true.size:
+            raise _not_integers(labels.dtype, true.dtype)
+        weights = None if sample_weight is None else _weights(as_numpy(sample_weight), true.shape)
+        if true.ndim != 1:
+            labels, true = labels.ravel(), true.ravel()
+        filled, buffer = self._filled, self._buffer
+        end = filled + len(true)
+        if end <= BUFFERED and type(buffer) is np.ndarray and weights is self._weights is None:
+            buffer[0, filled:end] = labels
+            buffer[1, filled:end] = true
+            self._starts.append(filled)
+            self._filled = end
+        else:
+            self._add(labels, true, weights, None)
+
+    def compute(self) -> ConfusionMatrix:
+        """The matrix of all samples so far.
+
+        Raises:
+          ValueError: a label outside the classes, scores that are NaN, or a weight that is no weight; the message names the update and
+            the sample in it. Called again, it gives the matrix of the samples that are right.
+        """
+        self._flush()
+        n = len(self.classes)
+        cells, counts = self._sparse()
+        refuse_excess(float(counts.sum()))
+        return ConfusionMatrix(self.classes, cells // n, cells % n, counts.copy())
+
+    def merge(self, other: "ConfusionMatrixAccumulator") -> "ConfusionMatrixAccumulator":
+        """Adds the samples of another accumulator of the same classes, and returns this one."""
+        if self.classes != other.classes:
+            raise ValueError(
+                f"expected accumulators of the same classes, got {len(self.classes)} and {len(other.classes)} classes"
+                + (" with other names" if len(self.classes) == len(other.classes) else "")
+            )
+        self._flush()
+        other._flush()
+        self._count(*other._sparse())
+        self._synced |= other._synced
+        return self
+
+    def sync(self, group: Any = None) -> "ConfusionMatrixAccumulator":
+        """Adds up the samples of all processes of `torch.distributed`; afterwards each holds the whole. Returns this accumulator.
+
+        Without an initialized `torch.distributed` it does nothing. Every process of the group must call it.
+
+        Args:
+          group: a process group; all processes if left out.
+
+        Raises:
+          ValueError: on every process, when the classes of two differ, a label of one was wrong, or one was synced before without
+            `reset()`: its samples would be counted twice. Also on a process that is not in the group.
+        """
+        from tb_confmat_plugin.distributed import gather
+
+        problem = self._count_buffered()
+        gathered = gather(self.classes, *self._sparse(), problem, self._synced, group)
+        if gathered is not None:
+            self.reset()
+            for cells, counts in gathered:
+                self._count(cells, counts)
+            self._synced = True
+        return self
+
+    def state_dict(self) -> dict[str, Any]:
+        """What `load_state_dict` takes to go on counting elsewhere, of tensors and plain values: fit for `torch.save`."""
+        import torch
+
+        self._flush()
+        cells, counts = self._sparse()
+        return {
+            "num_classes": len(self.classes),
+            "class_names": None if self.classes.names is None else list(self.classes.names),
+            "cells": torch.from_numpy(cells.copy()),
+            "counts": torch.from_numpy(counts.copy()),
+            "updates": self._updates,
+            "synced": self._synced,
+        }
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Takes the samples of a `state_dict()` in place of its own.
+
+        Raises:
+          ValueError: a state of other classes.
+        """
+        classes = Classes.of(state["num_classes"], state["class_names"])
+        if classes != self.classes:
+            raise ValueError(
+                f"expected the state of an accumulator of {len(self.classes)} classes, got one of {len(classes)} classes"
+                + (" with other names" if len(self.classes) == len(classes) else "")
+            )
+        self.reset()
+        self._count(as_numpy(state["cells"]), as_numpy(state["counts"]))
+        self._updates = int(state["updates"])
+        self._synced = bool(state["synced"])
+
+    def __getstate__(self) -> dict[str, Any]:
+        self._flush()
+        return {**self.__dict__, "_buffer": None, "_device": None, "_starts": []}
+
+    def _update_on_device(self, preds: Any, target: Any, sample_weight: Any) -> None:
+        """As `update`, without waiting for the device: nothing here reads a value of a tensor."""
+        import torch
+
+        preds, target = preds.detach(), target.detach()
+        if preds.ndim == target.ndim + 1 > 1:
+            if preds.shape[1] != len(self.classes):
+                raise _wrong_scores(tuple(preds.shape), len(self.classes))
+            largest, labels = preds.max(dim=1)
+            preds = torch.where(largest.isnan(), NAN, labels) if preds.is_floating_point() else labels
+        if preds.shape != target.shape:
+            raise _shapes_differ(tuple(preds.shape), tuple(target.shape))
+        if self.threshold is not None and preds.is_floating_point():
+            preds = torch.where(preds.isnan(), NAN, (preds > self.threshold).long())
+        for tensor in (preds, target):
+            if (tensor.is_floating_point() or tensor.is_complex()) and target.numel():
+                raise _not_integers(preds.dtype, target.dtype)
+        if sample_weight is not None:
+            if not _on_device(sample_weight):
+                sample_weight = torch.from_numpy(_weights(as_numpy(sample_weight), tuple(target.shape)))
+            if sample_weight.shape != target.shape:
+                raise _wrong_weights(tuple(sample_weight.shape), tuple(target.shape))
+            sample_weight = sample_weight.detach().reshape(-1)
+        self._add(preds.reshape(-1), target.reshape(-1), sample_weight, target.device)
+
+    def _add(self, labels: Any, true: Any, weights: Any, device: Any) -> None:
+        """Buffers flat labels and weights of any number, all numpy without a device, else tensors."""
+        problem = None
+        for start in range(0, max(len(true), 1), BUFFERED):
+            part = slice(start, start + BUFFERED)
+            size = len(true[part])
+            if self._buffer is None or self._device != device or self._filled + size > BUFFERED:
+                problem = problem or self._count_buffered()
+                if self._buffer is None or self._device != device:
+                    self._buffer, self._device = _empty((2, BUFFERED), device), device
+            if start:
+                self._updates -= 1  # its first part was taken for a whole one
+            place = slice(self._filled, self._filled + size)
+            if weights is not None and self._weights is None:
+                self._weights = _empty((BUFFERED,), device, floats=True)
+                self._weights[: self._filled] = 1
+            if self._weights is not None:
+                self._weights[place] = 1 if weights is None else weights[part]
+            self._starts.append(self._filled - start)
+            self._buffer[0, place] = labels[part]
+            self._buffer[1, place] = true[part]
+            self._filled += size
+        if problem:
+            raise problem
+
+    def _flush(self) -> None:
+        problem = self._count_buffered()
+        if problem:
+            raise problem
+
+    def _count_buffered(self) -> ValueError | None:
+        """Checks and counts what is buffered; the error is that of the first sample that is wrong."""
+        if not self._starts:
+            return None
+        labels, true = as_numpy(self._buffer[:, : self._filled])
+        weights = None if self._weights is None else as_numpy(self._weights[: self._filled]).astype(np.float64)
+        starts, updates = self._starts, self._updates
+        self._filled, self._starts, self._weights, self._updates = 0, [], None, updates + len(starts)
+        n = len(self.classes)
+        # As unsigned integers, negative ones are too large as well.
+        right = (labels.view(np.uint64) < n) & (true.view(np.uint64) < n)
+        if weights is not None:
+            right &= (weights >= 0) & (weights < np.inf)
+        wrong = ~right
+        if self.ignore_index is not None:
+            ignored = true == self.ignore_index
+            right &= ~ignored
+            wrong &= ~ignored
+        if right.all():
+            self._count(true * n + labels, weights)
+        else:
+            self._count(true[right] * n + labels[right], None if weights is None else weights[right])
+        if not wrong.any():
+            return None
+        at = int(np.flatnonzero(wrong)[0])
+        update = int(np.searchsorted(starts, at, side="right")) - 1
+        where = f"sample {at - starts[update]} of update {updates + update} (both counted from 0)"
+        return ValueError(_wrong_sample(int(labels[at]), int(true[at]), n, where, None if weights is None else weights[at]))
+
+    def _count(self, cells: Labels, counts: Counts | None) -> None:
+        """Adds cells in any order, each once or as often as `counts` says. It replaces arrays and changes none: a copy may share them."""
+        if counts is not None and counts.dtype == np.float64 and self._counts.dtype != np.float64:
+            self._counts = self._counts.astype(np.float64)
+            self._dense = None if self._dense is None else self._dense.astype(np.float64)
+        if self._dense is not None:
+            added = np.bincount(cells, weights=counts, minlength=len(self._dense))
+            self._dense = self._dense + added.astype(self._dense.dtype, copy=False)
+            return
+        if counts is None:
+            cells, counts = count_cells(cells, len(self.classes))
+            if not len(self._cells):
+                self._cells, self._counts = cells, counts.astype(self._counts.dtype, copy=False)
+                return
+        both = np.concatenate([self._counts, counts]).astype(self._counts.dtype, copy=False)
+        self._cells, self._counts = add_cells(np.concatenate([self._cells, cells]), both)
+
+    def _sparse(self) -> tuple[Labels, Counts]:
+        if self._dense is None:
+            return self._cells, self._counts
+        cells = np.flatnonzero(self._dense)
+        return cells, self._dense[cells]
+
+
+def _largest(scores: npt.NDArray[Any], num_classes: int) -> Labels:
+    """The label of the largest score on dimension 1, NAN where a score is NaN."""
+    if scores.shape[1] != num_classes:
+        raise _wrong_scores(scores.shape, num_classes)
+    kind = scores.dtype.kind
+    if kind not in "fiu" and scores.size:
+        raise TypeError(f"expected logits or probabilities as numbers in preds, got dtype {scores.dtype}")
+    if scores.ndim > 2:
+        return _largest_of_images(scores, num_classes)
+    if kind == "f" and scores.itemsize == 2:
+        scores = scores.astype(np.float32)  # numpy is five times slower with halves
+    labels: Labels = scores.argmax(1)
+    if kind == "f" and labels.size:
+        # argmax takes NaN for the largest, so that the ones it chose tell of all, and the largest of these of them.
+        if scores.flags.c_contiguous:
+            chosen = scores.ravel().take(labels + _starts_of_rows(len(labels), num_classes))
+        else:
+            chosen = scores[np.arange(len(labels)), labels]
+        largest = chosen[chosen.argmax()]
+        if largest != largest:  # noqa: PLR0124  # that is, if it is NaN
+            labels[np.isnan(chosen)] = NAN
+    return labels
+
+
+def _largest_of_images(scores: npt.NDArray[Any], num_classes: int) -> Labels:
+    shape = (scores.shape[0], *scores.shape[2:])
+    pixels = int(np.prod(shape[1:]))
+    scores = scores.reshape(shape[0], num_classes, pixels)
+    labels = np.empty((shape[0], pixels), np.int64)
+    at_once = max(1, BLOCK // num_classes)
+    for first in range(0, shape[0], max(1, at_once // max(1, pixels))):
+        images = slice(first, first + max(1, at_once // max(1, pixels)))
+        for start in range(0, pixels, at_once):
+            part = np.moveaxis(scores[images, :, start : start + at_once], 1, 2)
+            labels[images, start : start + at_once] = _largest(part.reshape(-1, num_classes), num_classes).reshape(part.shape[:2])
+    return labels.reshape(shape)
+
+
+@functools.lru_cache(maxsize=4)
+def _starts_of_rows(rows: int, columns: int) -> Labels:
+    return np.arange(rows) * columns
+
+
+def _on_device(array: Any) -> bool:
+    return hasattr(array, "device") and getattr(array.device, "type", "cpu") != "cpu"
+
+
+def _empty(shape: tuple[int, ...], device: Any, floats: bool = False) -> Any:
+    """An array without values, of int64 or of floating point: numpy without a device, else a tensor."""
+    if device is None:
+        return np.empty(shape, np.float64 if floats else np.int64)
+    import torch
+
+    widest = torch.float32 if device.type == "mps" else torch.float64  # Apple's GPUs have no float64
+    return torch.empty(shape, dtype=widest if floats else torch.int64, device=device)
+
+
+def _weights(weights: npt.NDArray[Any], shape: tuple[int, ...]) -> npt.NDArray[np.float64]:
+    if weights.dtype.kind not in "fiu":
+        raise TypeError(f"expected sample_weight as numbers, got dtype {weights.dtype}")
+    if weights.shape != shape:
+        raise _wrong_weights(weights.shape, shape)
+    return weights.ravel().astype(np.float64)
+
+
+def _shapes_differ(preds: tuple[int, ...], target: tuple[int, ...]) -> ValueError:
+    return ValueError(
+        "expected preds of the shape of target, or with one more dimension, the class, as dimension 1; "
+        f"got preds {list(preds)} and target {list(target)}"
+    )
+
+
+def _wrong_scores(shape: tuple[int, ...], num_classes: int) -> ValueError:
+    return ValueError(f"expected {num_classes} scores a sample on dimension 1 of preds, got preds of shape {list(shape)}")
+
+
+def _wrong_weights(weights: tuple[int, ...], target: tuple[int, ...]) -> ValueError:
+    return ValueError(f"expected one sample_weight a sample, shape {list(target)}, got shape {list(weights)}")
+
+
+def _not_integers(preds: Any, target: Any) -> TypeError:
+    return TypeError(
+        f"expected integer labels, or scores with the class on dimension 1 of preds; got preds of {preds} and target of {target}"
+    )
+
+
+def _wrong_sample(label: int, true: int, num_classes: int, where: str, weight: float | None) -> str:
+    if not 0 <= true < num_classes:
+        return f"label {true} of target is outside num_classes={num_classes}, at {where}; pass a larger num_classes or ignore_index={true}"
+    if label == NAN:
+        return f"expected scores in preds, got NaN for {where}"
+    if not 0 <= label < num_classes:
+        return f"label {label} of preds is outside num_classes={num_classes}, at {where}; pass a larger num_classes"
+    return f"expected sample_weight of at least 0, got {weight} for {where}"

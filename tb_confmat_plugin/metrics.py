@@ -1,0 +1,279 @@
+"""Metrics of a confusion matrix, each a function of its marginals, in one registry that everything else asks.
+
+Where a metric is undefined (a share of nothing) it is NaN, never 0. What averages over classes do with that is the caller's choice,
+`zero_division`, in the words of scikit-learn: NaN leaves undefined classes out of the average, 0 or 1 counts them as that.
+"""
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import numpy.typing as npt
+
+if TYPE_CHECKING:
+    from tb_confmat_plugin.matrix import ConfusionMatrix
+
+Floats = npt.NDArray[np.float64]
+
+# Two-sided 95% of the standard normal distribution.
+Z_95 = 1.959963984540054
+
+
+@dataclass(frozen=True)
+class Marginals:
+    """What metrics are made of, as float64.
+
+    Attributes:
+      support: [C], samples of each true class.
+      predicted: [C], samples predicted as each class.
+      true_positives: [C], the diagonal.
+      largest_confusion: the largest cell off the diagonal.
+      zero_division: what a class counts as in averages where its metric is undefined; NaN leaves it out.
+    """
+
+    support: Floats
+    predicted: Floats
+    true_positives: Floats
+    largest_confusion: float
+    zero_division: float = math.nan
+
+    @classmethod
+    def of(cls, matrix: "ConfusionMatrix", zero_division: float = math.nan) -> "Marginals":
+        """The marginals of a matrix.
+
+        Raises:
+          ValueError: a signed difference, of which no share is a share.
+        """
+        refuse_signed(matrix)
+        wrong = matrix.values[matrix.rows != matrix.cols]
+        return cls(
+            matrix.support.astype(np.float64),
+            matrix.predicted.astype(np.float64),
+            matrix.true_positives.astype(np.float64),
+            float(wrong.max(initial=0)),
+            zero_division,
+        )
+
+    @cached_property
+    def total(self) -> float:
+        """All samples."""
+        return float(self.support.sum())
+
+    @cached_property
+    def correct(self) -> float:
+        """All samples on the diagonal."""
+        return float(self.true_positives.sum())
+
+    @cached_property
+    def wrong(self) -> float:
+        """All samples off the diagonal."""
+        return float((self.support - self.true_positives).sum())
+
+
+@dataclass(frozen=True)
+class Metric:
+    """One entry of the registry.
+
+    Attributes:
+      name: its public name.
+      formula: the formula in terms of the marginals; TP, FP, FN and TN are those of a class against the rest, N is the total.
+      source: who defined it, and when.
+      compute: the function: marginals to a float, or to [C] for a metric of each class.
+      per_class: whether it is a metric of each class.
+      proportion: for a share, the function that gives its numerator and denominator, [C] each; it then has a Wilson interval.
+    """
+
+    name: str
+    formula: str
+    source: str
+    compute: Callable[[Marginals], Any]
+    per_class: bool = False
+    proportion: Callable[[Marginals], tuple[Floats, Floats]] | None = None
+
+
+METRICS: dict[str, Metric] = {}
+
+
+def compute_metrics(matrix: "ConfusionMatrix", zero_division: float = math.nan) -> dict[str, float]:
+    """Every metric of the whole matrix; `ConfusionMatrix.metrics` says more."""
+    if not (zero_division in (0, 1) or zero_division != zero_division):  # noqa: PLR0124  # that is, if it is NaN
+        raise ValueError(f"expected zero_division as 0, 1 or nan, got {zero_division!r}")
+    marginals = Marginals.of(matrix, float(zero_division))
+    return {name: float(metric.compute(marginals)) for name, metric in METRICS.items() if not metric.per_class}
+
+
+def compute_per_class(matrix: "ConfusionMatrix") -> dict[str, Floats]:
+    """Every metric of each class, and the intervals of those that are proportions; `ConfusionMatrix.per_class` says more."""
+    marginals = Marginals.of(matrix)
+    found: dict[str, Floats] = {}
+    for name, metric in METRICS.items():
+        if metric.per_class:
+            found[name] = metric.compute(marginals)
+            if metric.proportion is not None:
+                found[f"{name}_interval"] = wilson_interval(*metric.proportion(marginals))
+    return found
+
+
+def wilson_interval(successes: Floats, trials: Floats) -> Floats:
+    """The 95% score interval of a proportion (Wilson, 1927): [..., 2], lower and upper bound, NaN where there are no trials.
+
+    >>> wilson_interval(np.array([9.0]), np.array([10.0])).round(4).tolist()
+    [[0.5958, 0.9821]]
+    """
+    share = divide(successes, trials)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        middle = (successes + Z_95**2 / 2) / (trials + Z_95**2)
+        half = Z_95 / (trials + Z_95**2) * np.sqrt(successes * (trials - successes) / trials + Z_95**2 / 4)
+    # Rounding must not take a bound off the ends where the share is 0 or 1.
+    lower = np.where(share == 0, 0.0, np.maximum(middle - half, 0))
+    upper = np.where(share == 1, 1.0, np.minimum(middle + half, 1))
+    return np.where(np.isnan(share)[..., None], np.nan, np.stack([lower, upper], axis=-1))
+
+
+def refuse_signed(matrix: "ConfusionMatrix") -> None:
+    """Shares of a difference of matrices mean nothing."""
+    if matrix.values.min(initial=0) < 0:
+        raise ValueError("expected counts, got a signed difference, of which there are no shares; subtract the shares of both instead")
+
+
+def divide(numerator: Any, denominator: Any) -> Any:
+    """The share, NaN where the denominator is 0."""
+    with np.errstate(divide="ignore", invalid="ignore"):
+        return np.where(np.asarray(denominator) == 0, np.nan, np.divide(numerator, denominator))
+
+
+def _average(values: Floats, weights: Floats | None, zero_division: float) -> float:
+    """The mean over classes; undefined values count as `zero_division`, or not at all if that is NaN."""
+    values = np.where(np.isnan(values), zero_division, values)
+    defined = ~np.isnan(values)
+    weights = np.ones_like(values) if weights is None else weights
+    return float(divide((values[defined] * weights[defined]).sum(), weights[defined].sum()))
+
+
+# The counts of a class against the rest.
+
+
+def _false_positives(m: Marginals) -> Floats:
+    return m.predicted - m.true_positives
+
+
+def _false_negatives(m: Marginals) -> Floats:
+    return m.support - m.true_positives
+
+
+def _true_negatives(m: Marginals) -> Floats:
+    # Sums of weights are rounded: what is left of them must not become negative.
+    return np.maximum(m.total - m.support - _false_positives(m), 0)
+
+
+def _negatives(m: Marginals) -> Floats:
+    return _true_negatives(m) + _false_positives(m)
+
+
+def _count(name: str, formula: str, compute: Callable[[Marginals], Floats]) -> None:
+    METRICS[name] = Metric(name, formula, "a count", compute, per_class=True)
+
+
+def _proportion(name: str, formula: str, source: str, proportion: Callable[[Marginals], tuple[Floats, Floats]]) -> None:
+    METRICS[name] = Metric(name, formula, source, lambda m: divide(*proportion(m)), per_class=True, proportion=proportion)
+
+
+def _whole(name: str, formula: str, source: str, compute: Callable[[Marginals], float]) -> None:
+    METRICS[name] = Metric(name, formula, source, compute)
+
+
+_count("support", "TP + FN", lambda m: m.support)
+_count("predicted", "TP + FP", lambda m: m.predicted)
+_count("true_positives", "TP", lambda m: m.true_positives)
+_count("false_positives", "FP", _false_positives)
+_count("false_negatives", "FN", _false_negatives)
+_count("true_negatives", "TN = N - TP - FP - FN", _true_negatives)
+
+_RETRIEVAL = "Kent, Berry, Luehrs and Perry, 1955"
+_proportion("precision", "TP / (TP + FP)", _RETRIEVAL, lambda m: (m.true_positives, m.predicted))
+_proportion("recall", "TP / (TP + FN)", _RETRIEVAL, lambda m: (m.true_positives, m.support))
+_proportion("specificity", "TN / (TN + FP)", "Yerushalmy, 1947", lambda m: (_true_negatives(m), _negatives(m)))
+METRICS["f1"] = Metric(
+    "f1",
+    "2 TP / (2 TP + FP + FN)",
+    "van Rijsbergen, 1979; Dice, 1945",
+    lambda m: divide(2 * m.true_positives, m.support + m.predicted),
+    per_class=True,
+)
+_proportion("jaccard", "TP / (TP + FP + FN)", "Jaccard, 1901", lambda m: (m.true_positives, m.support + m.predicted - m.true_positives))
+_proportion("false_positive_rate", "FP / (FP + TN)", "Green and Swets, 1966", lambda m: (_false_positives(m), _negatives(m)))
+
+_whole("total", "N", "a count", lambda m: m.total)
+_whole("accuracy", "sum of TP / N", "a share", lambda m: divide(m.correct, m.total))
+_whole(
+    "balanced_accuracy",
+    "mean recall of the classes that have samples",
+    "Brodersen, Ong, Stephan and Buhmann, 2010",
+    lambda m: _average(METRICS["recall"].compute(m), None, math.nan),
+)
+for _name in ("precision", "recall", "f1"):
+    _per_class = METRICS[_name]
+    _whole(
+        f"{_name}_macro",
+        f"mean {_name} of all classes",
+        "Lewis, 1991",
+        lambda m, metric=_per_class: _average(metric.compute(m), None, m.zero_division),  # type: ignore[misc]
+    )
+    _whole(
+        f"{_name}_micro",
+        f"{_name} of the summed counts of all classes, which is the accuracy where each sample has one label",
+        "Lewis, 1991",
+        lambda m: divide(m.correct, m.total),
+    )
+    _whole(
+        f"{_name}_weighted",
+        f"mean {_name} of all classes, weighted by support",
+        "Lewis, 1991",
+        lambda m, metric=_per_class: _average(metric.compute(m), m.support, m.zero_division),  # type: ignore[misc]
+    )
+_whole(
+    "jaccard_macro",
+    "mean jaccard of all classes",
+    "Jaccard, 1901",
+    lambda m: _average(METRICS["jaccard"].compute(m), None, m.zero_division),
+)
+
+
+# N^2 minus a sum of products over classes is written as a sum over pairs of different classes. Then nothing cancels out: a matrix of one
+# class gives exactly 0 whatever the weights, and a rare class tells at any N.
+
+
+def _others(counts: Floats) -> Floats:
+    """[C]: the sum over all other classes."""
+    before, behind = np.cumsum(counts[:-1]), np.cumsum(counts[:0:-1])[::-1]
+    others: Floats = np.append(0.0, before) + np.append(behind, 0.0)
+    return others
+
+
+def _apart(m: Marginals) -> float:
+    """N^2 minus the sum of support x predicted: pairs of a truth and a prediction that differ."""
+    return float((m.support * _others(m.predicted)).sum())
+
+
+def _matthews(m: Marginals) -> float:
+    spread = [float((counts * _others(counts)).sum()) for counts in (m.predicted, m.support)]
+    found = divide(_apart(m) - m.total * m.wrong, math.sqrt(spread[0] * spread[1]))
+    return float(np.clip(found, -1.0, 1.0))
+
+
+def _kappa(m: Marginals) -> float:
+    apart = _apart(m)
+    return float(divide(apart - m.total * m.wrong, apart))
+
+
+_whole(
+    "matthews_corrcoef",
+    "(N c - sum of support x predicted) / sqrt((N^2 - sum of predicted^2) (N^2 - sum of support^2)), with c the sum of TP",
+    "Matthews, 1975; for many classes Gorodkin, 2004",
+    _matthews,
+)
+_whole("cohen_kappa", "(p - e) / (1 - e), with p the accuracy and e = sum of support x predicted / N^2", "Cohen, 1960", _kappa)
+_whole("top_confusion_rate", "the largest cell off the diagonal / N", "a share", lambda m: divide(m.largest_confusion, m.total))
