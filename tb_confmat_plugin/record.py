@@ -154,6 +154,8 @@ def _opened(record: bytes, expected: str) -> tuple[dict[str, Any], bytes, int]:
         body = stream.decompress(record[5:], MAX_BODY_BYTES)
     except zlib.error as error:
         raise RecordError(f"damaged record: {error}") from error
+    if stream.unused_data:
+        raise RecordError("damaged record: it goes on after its end")
     if not stream.eof:
         raise RecordError("damaged record: it ends early, or is larger than 256 MiB when unpacked")
     try:

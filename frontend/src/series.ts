@@ -34,11 +34,13 @@ export class Series {
 
   /** Takes note of new steps, and forgets those that were logged again. */
   update(info: SeriesInfo): void {
-    const logged = new Map(info.steps.map((step, i) => [step, info.wall_times[i]]));
-    for (const [step, record] of this.records) {
-      if (logged.get(step) === record.wallTime) continue;
-      this.forget(step);
+    const logged = wallTimesOf(info);
+    for (const [step, record] of this.records) if (logged.get(step) !== record.wallTime) this.forget(step);
+    // What is on its way may be what was logged before.
+    for (const [step, wallTime] of wallTimesOf(this.info)) {
+      if (logged.get(step) === wallTime) continue;
       this.pending.delete(step);
+      this.fetching.delete(step);
     }
     this.info = info;
   }
@@ -124,19 +126,22 @@ export class Series {
     const steps = this.info.steps.filter((step) => step >= first && step <= last);
     const asked = this.info;
     const promise = fetchRecords(this.info.run, this.tag, first, last).then((records) => {
+      const logged = this.info === asked ? null : wallTimesOf(this.info);
       // What was logged anew meanwhile is asked for again.
-      const outdated = (step: number) => this.info !== asked && wallTimeOf(this.info, step) !== wallTimeOf(asked, step);
-      for (const record of records) if (!outdated(record.step)) this.keep(record);
+      for (const record of records) if (!logged || logged.get(record.step) === record.wallTime) this.keep(record);
       const found = new Set(records.map((record) => record.step));
+      const before = logged && wallTimesOf(asked);
       // What is no longer there must not be asked for again and again.
-      for (const step of steps)
-        if (!found.has(step) && !outdated(step)) this.keep({ step, wallTime: Number.NaN, bytes: new Uint8Array() }, GONE);
+      for (const step of steps) {
+        if (found.has(step) || logged?.get(step) !== before?.get(step)) continue;
+        this.keep({ step, wallTime: Number.NaN, bytes: new Uint8Array() }, GONE);
+      }
     });
     for (const step of steps) this.fetching.set(step, promise);
     try {
       await promise;
     } finally {
-      for (const step of steps) this.fetching.delete(step);
+      for (const step of steps) if (this.fetching.get(step) === promise) this.fetching.delete(step);
     }
   }
 
@@ -199,8 +204,8 @@ export class Series {
   }
 }
 
-function wallTimeOf(info: SeriesInfo, step: number): number | undefined {
-  return info.wall_times[info.steps.indexOf(step)];
+function wallTimesOf(info: SeriesInfo): Map<number, number> {
+  return new Map(info.steps.map((step, i) => [step, info.wall_times[i]]));
 }
 
 function cellsOf(step: Step | undefined): number {

@@ -87,6 +87,8 @@ export const shown = computed<readonly Shown[]>(() => {
     if (!here || at === null) return nothing;
     const ready = here.ready(at);
     const namesHere = ready && (!('matrix' in ready) || !ready.classesId || classLists.value.has(ready.classesId));
+    const failure = ready ? undefined : reports.value.get(`run ${run}, tag ${here.tag}`);
+    if (failure) return { ...nothing, step: at, problem: failure.what };
     if (!ready || !namesHere) return { ...(lastShown.get(run) ?? { ...nothing, step: at }), loading: true };
     if ('problem' in ready) return { ...nothing, step: at, problem: ready.problem };
     const names = ready.classesId ? (classLists.value.get(ready.classesId) ?? null) : null;

@@ -25,7 +25,7 @@ export interface Server {
   readonly asked: Asked[];
   /** Answers given in place of the right one, for asks that match: a status and a text, or a broken connection. */
   failure: ((asked: Asked) => { status: number; text: string } | 'broken' | null) | null;
-  /** Answers such asks only once the function that it gives is called. */
+  /** The answers to such asks, as they are now, arrive only once the function that it gives is called. */
   hold(matches: (asked: Asked) => boolean): () => void;
   log(tag: string, run: string, step: number, bytes: Uint8Array, wallTime?: number): void;
   stop(): Promise<void>;
@@ -38,10 +38,10 @@ export async function startServer(): Promise<Server> {
     const url = new URL(request.url, 'http://localhost');
     const asked = { route: url.pathname.slice(1), query: Object.fromEntries(url.searchParams) };
     server.asked.push(asked);
-    await held.find(({ matches }) => matches(asked))?.released;
     const failure = server.failure?.(asked);
     if (failure === 'broken') return response.destroy();
     const answer = failure ?? answerTo(server, asked);
+    await held.find(({ matches }) => matches(asked))?.released;
     const content = 'text' in answer ? new TextEncoder().encode(answer.text) : answer.bytes;
     response.writeHead(answer.status, { 'Content-Length': String(content.length) }).end(content);
   });

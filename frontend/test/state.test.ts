@@ -578,7 +578,7 @@ describe('what cannot be shown', () => {
     server.failure = ({ route }) => (route === 'records' ? { status: 404, text: 'no such run' } : null);
     await state.refresh();
     await until(() => expect(state.problems.value).toEqual([{ where: 'run a, tag val', what: 'no such run' }]));
-    expect(told()).toEqual({ a: 1 });
+    expect(told()).toEqual({ a: 'no such run' });
     server.failure = null;
     await state.refresh();
     await until(() => expect(told()).toEqual({ a: [1, 1] }));

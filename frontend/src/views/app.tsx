@@ -37,7 +37,7 @@ function Problems() {
       <summary>{all.length === 1 ? '1 problem' : `${all.length} problems`} so far; everything else is shown</summary>
       <ul>
         {all.slice(0, 100).map(({ where, what }) => (
-          <li key={where}>
+          <li key={where + what}>
             <bdi>{where}</bdi>: {what}
           </li>
         ))}
