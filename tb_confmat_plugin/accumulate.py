@@ -7,9 +7,10 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from tb_confmat_plugin.checks import refuse_excess
 from tb_confmat_plugin.classes import Classes
 from tb_confmat_plugin.counting import Counts, add_cells, count_cells
-from tb_confmat_plugin.matrix import ConfusionMatrix, refuse_excess
+from tb_confmat_plugin.matrix import ConfusionMatrix
 from tb_confmat_plugin.predictions import NAN, as_numpy, over_threshold
 
 Labels = npt.NDArray[np.int64]
@@ -265,16 +266,18 @@ class ConfusionMatrixAccumulator:
             ignored = true == self.ignore_index
             right &= ~ignored
             wrong &= ~ignored
-        if right.all():
-            self._count(true * n + labels, weights)
-        else:
-            self._count(true[right] * n + labels[right], None if weights is None else weights[right])
-        if not wrong.any():
-            return None
-        at = int(np.flatnonzero(wrong)[0])
-        update = int(np.searchsorted(starts, at, side="right")) - 1
-        where = f"sample {at - starts[update]} of update {updates + update} (both counted from 0)"
-        return ValueError(_wrong_sample(int(labels[at]), int(true[at]), n, where, None if weights is None else weights[at]))
+        problem = None
+        if wrong.any():
+            at = int(np.flatnonzero(wrong)[0])
+            update = int(np.searchsorted(starts, at, side="right")) - 1
+            where = f"sample {at - starts[update]} of update {updates + update} (both counted from 0)"
+            problem = ValueError(_wrong_sample(int(labels[at]), int(true[at]), n, where, None if weights is None else weights[at]))
+        if not right.all():
+            labels, true, weights = labels[right], true[right], None if weights is None else weights[right]
+        true *= n  # in the buffer: it is done with, and new memory costs more than the sum
+        true += labels
+        self._count(true, weights)
+        return problem
 
     def _count(self, cells: Labels, counts: Counts | None) -> None:
         """Adds cells in any order, each once or as often as `counts` says. It replaces arrays and changes none: a copy may share them."""

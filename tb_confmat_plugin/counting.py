@@ -16,7 +16,8 @@ def count_cells(cells: Cells, num_classes: int) -> tuple[Cells, Counts]:
         distinct = np.flatnonzero(occurs)
         return distinct, occurs[distinct]
     # Half as many bytes sort in half the time.
-    ordered = np.sort(cells.astype(np.uint32) if num_classes < 1 << 16 else cells)
+    ordered = cells.astype(np.uint32 if num_classes < 1 << 16 else np.int64)
+    ordered.sort()
     starts = np.flatnonzero(np.concatenate([[True], ordered[1:] != ordered[:-1]])) if len(ordered) else np.zeros(0, np.int64)
     return ordered[starts].astype(np.int64), np.diff(starts, append=len(ordered))
 

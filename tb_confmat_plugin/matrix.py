@@ -9,14 +9,13 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from tb_confmat_plugin.checks import checked_counts, checked_indices, numbers_of, refuse_excess
 from tb_confmat_plugin.classes import Classes
 from tb_confmat_plugin.counting import Counts, add_cells, count_cells
 from tb_confmat_plugin.metrics import compute_metrics, compute_per_class, divide, refuse_signed
 from tb_confmat_plugin.predictions import as_numpy, read_predictions
 from tb_confmat_plugin.regroup import group_classes, select_classes
 
-# Beyond this neither a float64 nor a browser can hold a count exactly.
-MAX_TOTAL = 2**53 - 1
 DENSE_LIMIT = 512 * 2**20
 
 
@@ -132,10 +131,10 @@ class ConfusionMatrix:
         if dense.shape[0] == 0:
             raise ValueError("a confusion matrix has at least 1 class, got an array of shape [0, 0]")
         classes = Classes.of(dense.shape[0], class_names)
-        flat = _numbers(dense).ravel()
+        flat = numbers_of(dense).ravel()
         cells = np.flatnonzero(flat != 0)  # several times faster than np.nonzero of two dimensions
         rows, cols = cells // len(classes), cells % len(classes)
-        return cls(classes, rows, cols, _checked(rows, cols, flat[cells]))
+        return cls(classes, rows, cols, checked_counts(rows, cols, flat[cells]))
 
     @classmethod
     def from_coo(cls, rows: Any, cols: Any, counts: Any, num_classes: int, class_names: Iterable[Any] | None = None) -> "ConfusionMatrix":
@@ -149,14 +148,14 @@ class ConfusionMatrix:
         [[0, 5], [0, 0]]
         """
         classes = Classes.of(num_classes, class_names)
-        true, predicted, values = as_numpy(rows), as_numpy(cols), _numbers(as_numpy(counts))
+        true, predicted, values = as_numpy(rows), as_numpy(cols), numbers_of(as_numpy(counts))
         if not true.ndim == predicted.ndim == values.ndim == 1 or not len(true) == len(predicted) == len(values):
             raise ValueError(
                 "expected rows, cols and counts as three lists of one length, "
                 f"got shapes {list(true.shape)}, {list(predicted.shape)} and {list(values.shape)}"
             )
-        true, predicted = _indices("rows", true, classes), _indices("cols", predicted, classes)
-        return cls._counted(classes, true, predicted, _checked(true, predicted, values))
+        true, predicted = checked_indices("rows", true, classes), checked_indices("cols", predicted, classes)
+        return cls._counted(classes, true, predicted, checked_counts(true, predicted, values))
 
     @classmethod
     def _counted(cls, classes: Classes, rows: npt.NDArray[np.int64], cols: npt.NDArray[np.int64], values: Counts) -> "ConfusionMatrix":
@@ -422,43 +421,6 @@ def to_confusion_matrix(matrix: Any, class_names: Iterable[Any] | None = None) -
         sparse = matrix.tocoo()
         return ConfusionMatrix.from_coo(sparse.row, sparse.col, sparse.data, matrix.shape[0], class_names)
     return ConfusionMatrix.from_dense(matrix, class_names)
-
-
-def _numbers(array: npt.NDArray[Any]) -> npt.NDArray[Any]:
-    if array.dtype.kind not in "iuf" and array.size:
-        way_out = "; pass array.astype(int)" if array.dtype.kind == "b" else ""
-        raise TypeError(f"expected counts as integers, or floats for weighted samples, got dtype {array.dtype}{way_out}")
-    return array
-
-
-def _checked(rows: npt.NDArray[np.int64], cols: npt.NDArray[np.int64], values: npt.NDArray[Any]) -> Counts:
-    """Counts as int64 where all are whole, else float64; refuses what cannot be a count and names its cell."""
-    wrong = np.flatnonzero(~(values >= 0) | (values == np.inf))
-    if len(wrong):
-        at = wrong[0]
-        raise ValueError(
-            f"expected counts of at least 0, got {values[at].item()} at (true {rows[at]}, predicted {cols[at]})"
-            + (f" and {len(wrong) - 1} more such cells" if len(wrong) > 1 else "")
-        )
-    refuse_excess(float(values.sum(dtype=np.float64)))
-    whole = values.dtype.kind in "iu" or bool(np.all(values == np.floor(values)))
-    return values.astype(np.int64 if whole else np.float64)
-
-
-def refuse_excess(total: float) -> None:
-    """Raises ValueError for a total that is not exact in any reader."""
-    if total > MAX_TOTAL:
-        raise ValueError(f"expected counts that add up to less than 2**53, which is exact in any reader, got {total:.4g}")
-
-
-def _indices(name: str, index: npt.NDArray[Any], classes: Classes) -> npt.NDArray[np.int64]:
-    if index.dtype.kind not in "iu" and index.size:
-        raise TypeError(f"expected {name} as integers, got dtype {index.dtype}")
-    outside = np.flatnonzero((index < 0) | (index >= len(classes)))
-    if len(outside):
-        at = outside[0]
-        raise ValueError(f"expected {name} from 0 to {len(classes) - 1}, got {index[at]} at position {at}")
-    return index.astype(np.int64)
 
 
 def _in_words(classes: Classes) -> str:

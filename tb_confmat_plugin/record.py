@@ -38,9 +38,10 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from tb_confmat_plugin.checks import MAX_TOTAL
 from tb_confmat_plugin.classes import MAX_CLASSES, Classes
 from tb_confmat_plugin.counting import Counts
-from tb_confmat_plugin.matrix import MAX_TOTAL, ConfusionMatrix
+from tb_confmat_plugin.matrix import ConfusionMatrix
 
 MAGIC = b"TBCM"
 VERSION = 1

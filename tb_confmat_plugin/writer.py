@@ -10,7 +10,8 @@ from dataclasses import dataclass, field
 from typing import Any
 from weakref import WeakKeyDictionary
 
-from tb_confmat_plugin.matrix import MAX_TOTAL, to_confusion_matrix
+from tb_confmat_plugin.checks import MAX_TOTAL
+from tb_confmat_plugin.matrix import to_confusion_matrix
 from tb_confmat_plugin.summary import classes_summary, matrix_summary
 
 

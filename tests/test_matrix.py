@@ -1,7 +1,10 @@
+import math
 import pickle
 import re
+import sys
 
 import numpy as np
+import pandas as pd
 import pytest
 import scipy.sparse
 import torch
@@ -9,7 +12,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
-from tb_confmat_plugin.matrix import MAX_TOTAL, ConfusionMatrix, to_confusion_matrix
+from tb_confmat_plugin.checks import MAX_TOTAL
+from tb_confmat_plugin.matrix import Confusion, ConfusionMatrix, to_confusion_matrix
 
 modest = settings(deadline=None, derandomize=True, max_examples=60)
 
@@ -373,3 +377,116 @@ def test_a_copy_cannot_be_written_either():
     assert copied == matrix
     with pytest.raises(ValueError, match="read-only"):
         copied.values[0] = 1
+
+
+# Shares, confusions and other forms.
+
+
+@modest
+@given(dense_arrays)
+def test_normalize_against_numpy(dense):
+    matrix = ConfusionMatrix.from_dense(dense)
+    sums = {"true": dense.sum(axis=1, keepdims=True), "pred": dense.sum(axis=0, keepdims=True), "all": dense.sum()}
+    for over, whole in sums.items():
+        shares = matrix.normalize(over)
+        assert shares.dtype == np.float64
+        with np.errstate(divide="ignore", invalid="ignore"):
+            np.testing.assert_allclose(shares, np.where(whole == 0, np.nan, dense / whole), rtol=1e-14)
+        assert np.all(np.isnan(shares) | ((shares >= 0) & (shares <= 1)))
+
+
+def test_normalize_is_by_rows_for_true_and_by_columns_for_pred():
+    matrix = ConfusionMatrix.from_dense([[6, 2, 0], [0, 0, 0], [1, 1, 0]])
+    nan = pytest.approx(math.nan, nan_ok=True)
+    assert matrix.normalize("true").tolist() == [[0.75, 0.25, 0], [nan] * 3, [0.5, 0.5, 0]]
+    assert matrix.normalize("pred").tolist() == [[6 / 7, 2 / 3, nan], [0, 0, nan], [1 / 7, 1 / 3, nan]]
+    assert matrix.normalize("all").tolist() == [[0.6, 0.2, 0], [0, 0, 0], [0.1, 0.1, 0]]
+    per_class = matrix.per_class()
+    np.testing.assert_array_equal(np.diag(matrix.normalize("true")), per_class["recall"])
+    np.testing.assert_array_equal(np.diag(matrix.normalize("pred")), per_class["precision"])
+
+
+@pytest.mark.parametrize("over", [None, "row", "True", 0])
+def test_normalize_over_something_else(over):
+    with pytest.raises(ValueError, match=says(f"expected 'true', 'pred' or 'all' to normalize over, got {over!r}")):
+        ConfusionMatrix.from_dense(COUNTS).normalize(over)
+
+
+def test_top_confusions():
+    matrix = ConfusionMatrix.from_dense([[11, 2, 5], [4, 0, 0], [1, 0, 300]], NAMES)
+    assert matrix.top_confusions() == [
+        Confusion("cat", "ant", 5, 5 / 18, 1, 1 / 301),
+        Confusion("dog", "cat", 4, 1.0, 2, 2 / 18),
+        Confusion("cat", "dog", 2, 2 / 18, 4, 1.0),
+        Confusion("ant", "cat", 1, 1 / 301, 5, 5 / 18),
+    ]
+    assert matrix.top_confusions(np.int64(2)) == matrix.top_confusions(2) == matrix.top_confusions()[:2]
+    assert matrix.top_confusions(0) == ConfusionMatrix.from_dense(np.eye(3)).top_confusions() == []
+    assert [type(value) for value in vars(matrix.top_confusions(1)[0]).values()] == [str, str, int, float, int, float]
+
+
+def test_top_confusions_without_a_reverse():
+    found = ConfusionMatrix.from_dense([[0, 3], [0, 0]]).top_confusions()
+    assert [(each.true, each.predicted, each.count, each.rate, each.reverse_count) for each in found] == [("0", "1", 3, 1.0, 0)]
+    assert math.isnan(found[0].reverse_rate), "class 1 has no samples"
+    weighted = ConfusionMatrix.from_dense([[0.5, 0.25], [0.125, 0]]).top_confusions()
+    assert [(each.count, each.rate, each.reverse_count, each.reverse_rate) for each in weighted] == [
+        (0.25, 0.25 / 0.75, 0.125, 1),
+        (0.125, 1, 0.25, 0.25 / 0.75),
+    ]
+
+
+@modest
+@given(dense_arrays, st.integers(0, 8))
+def test_top_confusions_are_the_largest(dense, k):
+    found = ConfusionMatrix.from_dense(dense).top_confusions(k)
+    off = [(-dense[row, column], row, column) for row, column in np.ndindex(dense.shape) if row != column and dense[row, column]]
+    assert [(-each.count, int(each.true), int(each.predicted)) for each in found] == sorted(off)[:k], "equal ones by row and column"
+    for each in found:
+        assert each.reverse_count == dense[int(each.predicted), int(each.true)]
+
+
+def test_top_confusions_of_a_difference_are_those_that_grew():
+    difference = ConfusionMatrix.from_dense([[9, 5], [1, 0]]) - ConfusionMatrix.from_dense([[9, 2], [4, 0]])
+    grown, shrunk = difference.top_confusions()
+    assert (grown.true, grown.predicted, grown.count, grown.reverse_count) == ("0", "1", 3, -3)
+    assert (shrunk.count, shrunk.reverse_count) == (-3, 3)
+    assert all(math.isnan(rate) for each in (grown, shrunk) for rate in (each.rate, each.reverse_rate))
+
+
+@pytest.mark.parametrize("k", [-1, 1.5, True, "3", None])
+def test_top_confusions_of_no_number(k):
+    with pytest.raises(ValueError, match=says(f"expected k as an integer of at least 0, got {k!r}")):
+        ConfusionMatrix.from_dense(COUNTS).top_confusions(k)
+
+
+def test_dense_has_a_limit_that_can_be_lifted():
+    matrix = ConfusionMatrix.from_coo([9_999], [0], [7], num_classes=10_000)
+    message = (
+        "expected a dense array of at most 536,870,912 bytes, but 10,000 classes take 800,000,000; "
+        "pass max_bytes=800000000 if you have the memory, or use rows, cols and values"
+    )
+    for ask in (matrix.to_dense, matrix.to_dataframe, lambda: matrix.normalize("true")):
+        with pytest.raises(ValueError, match=says(message)):
+            ask()
+    small = ConfusionMatrix.from_dense(COUNTS)
+    assert small.to_dense(max_bytes=72).tolist() == COUNTS
+    for ask in (small.to_dense, small.to_dataframe, lambda max_bytes: small.normalize("all", max_bytes)):
+        with pytest.raises(ValueError, match=r"^expected a dense array of at most 71 bytes, but 3 classes take 72; pass max_bytes=72 "):
+            ask(71)
+        ask(72)
+
+
+def test_to_dataframe():
+    frame = ConfusionMatrix.from_dense(COUNTS, NAMES).to_dataframe()
+    names = {"index": pd.Index(NAMES, name="true"), "columns": pd.Index(NAMES, name="predicted")}
+    pd.testing.assert_frame_equal(frame, pd.DataFrame(COUNTS, **names))
+    assert frame.loc["cat", "ant"] == 5, "the true class comes first"
+    bare = ConfusionMatrix.from_dense([[0.5]]).to_dataframe()
+    assert (bare.loc["0", "0"], bare.dtypes["0"]) == (0.5, np.float64)
+
+
+def test_without_pandas(monkeypatch):
+    monkeypatch.setitem(sys.modules, "pandas", None)
+    with pytest.raises(ImportError, match=says("to_dataframe needs pandas: pip install pandas")):
+        ConfusionMatrix.from_dense(COUNTS).to_dataframe()

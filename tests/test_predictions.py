@@ -1,3 +1,4 @@
+import math
 import re
 
 import numpy as np
@@ -116,6 +117,40 @@ def test_torch_scores_of_every_precision(dtype):
     assert count(scores, torch.tensor([0, 1, 1])) == [[0, 1, 0], [1, 0, 1], [0, 0, 0]]
 
 
+@pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16, torch.float32, torch.float64])
+def test_scores_of_two_classes_beside_a_threshold(dtype):
+    scores = torch.tensor([0.25, 0.5, 0.75, 1.0], dtype=dtype)
+    assert count(scores, torch.tensor([0, 0, 1, 0]), threshold=0.5) == [[2, 1], [0, 1]], "above it, not at it"
+    assert count(scores.tolist(), [0, 0, 1, 0], threshold=0.5) == [[2, 1], [0, 1]]
+    assert count(scores - 0.5, [0, 0, 1, 0], threshold=0) == [[2, 1], [0, 1]], "logits"
+    assert count(scores.reshape(2, 2), [[0, 0], [1, 0]], threshold=0.5) == [[2, 1], [0, 1]]
+    assert count(scores, [0, -1, 1, 0], threshold=0.5, ignore_index=-1, sample_weight=[1, 1, 2, 3]) == [[1, 3], [0, 2]]
+
+
+def test_a_threshold_means_two_classes():
+    matrix = ConfusionMatrix.from_predictions([0.1], [0], threshold=0.5, class_names=["no", "yes"])
+    assert (matrix.num_classes, matrix.class_names) == (2, ("no", "yes"))
+    assert count(np.zeros(0), np.zeros(0, int), threshold=0.5) == [[0, 0], [0, 0]]
+    assert count([1, 0], [0, 0], threshold=0.5) == [[1, 1], [0, 0]], "integers are labels already"
+    assert count(np.float32(0.9), 0, threshold=0.5) == [[0, 1], [0, 0]]
+
+
+@modest
+@given(arrays.arrays(np.float32, 20, elements=st.floats(0, 1, width=32)), st.sampled_from([0.1, 0.5, 0.9]))
+def test_thresholds_against_sklearn(scores, threshold):
+    target = np.arange(20) % 2
+    expected = oracle((scores > np.float32(threshold)).astype(int), target, range(2))
+    assert count(scores, target, threshold=threshold) == expected.tolist()
+
+
+def test_scores_that_are_nan_do_not_matter_where_the_sample_is_left_out():
+    scores = np.array([[np.nan, np.nan], [0.1, 0.9]])
+    assert count(scores, [255, 0], ignore_index=255) == [[0, 1], [0, 0]]
+    assert count([np.nan, 0.9], [255, 0], ignore_index=255, threshold=0.5) == [[0, 1], [0, 0]]
+    with pytest.raises(ValueError, match=says("expected scores in preds, got NaN for class 1 of sample 2")):
+        count([[np.nan, 0], [0.1, 0.9], [0, np.nan]], [255, 0, 1], ignore_index=255)
+
+
 @pytest.mark.parametrize("dtype", [torch.uint8, torch.int8, torch.int32, torch.int64])
 def test_torch_labels_of_every_width(dtype):
     assert count(torch.tensor([1, 2, 1], dtype=dtype), torch.tensor([0, 0, 0], dtype=dtype)) == [[0, 2, 1], [0, 0, 0], [0, 0, 0]]
@@ -223,6 +258,36 @@ def test_ignore_index_among_names():
             {"preds": [0, 3, 1], "target": [0, 1, 1], "class_names": ["a", "b"]},
             ValueError,
             "label 3 at position 1 of preds is outside num_classes=2; pass a larger num_classes",
+        ),
+        (
+            {"preds": [0.2, np.nan], "target": [1, 0], "threshold": 0.5},
+            ValueError,
+            "expected scores in preds, got NaN for sample 1",
+        ),
+        (
+            {"preds": [[0.2, 0.8]], "target": [[1, 0]], "threshold": math.nan},
+            ValueError,
+            "expected threshold as a number, got nan",
+        ),
+        (
+            {"preds": [0.2, 0.8], "target": [1, 0], "threshold": 0.5, "num_classes": 3},
+            ValueError,
+            "expected two classes beside a threshold, got num_classes=3",
+        ),
+        (
+            {"preds": [[0.2, 0.8]], "target": [1], "threshold": 0.5},
+            ValueError,
+            "expected one score a sample beside a threshold, got preds of shape [1, 2]",
+        ),
+        (
+            {"preds": [200, 30], "target": [1, 0], "threshold": 128},
+            ValueError,
+            "label 200 at position 0 of preds is outside num_classes=2; scores beside a threshold are floats",
+        ),
+        (
+            {"preds": [0.2, 0.8], "target": [1, 2], "threshold": 0.5},
+            ValueError,
+            "label 2 at position 1 of target is outside num_classes=2; pass a larger num_classes or ignore_index=2",
         ),
         (
             {"preds": [1.0, 0.0], "target": [1, 0]},
