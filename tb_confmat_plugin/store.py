@@ -130,8 +130,6 @@ class Store:
 
     def _read(self, context: Any, experiment: str, runs: Sequence[str], tag: str, most: int = _EVERY_STEP) -> dict[str, Series]:
         """The series of these runs, whole; where the data server cannot send so much at once, fewer runs and then fewer steps."""
-        if not runs:
-            return {}
         try:
             answer = self._provider.read_tensors(
                 context,

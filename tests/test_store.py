@@ -394,3 +394,14 @@ def test_many_at_once_read_once(ask):
 def test_the_default_bound():
     assert Store(HandMade({}))._cache_bytes == DEFAULT_CACHE_BYTES == 512 * 2**20
     assert Series((), (), ()).size == 0
+
+
+def test_many_runs_are_asked_for_in_groups():
+    provider = HandMade({f"run{index:02}": 2 for index in range(20)})
+    assert len(series_of(Store(provider), "val")) == 20
+    assert [len(runs) for runs, _, _ in provider.asked] == [8, 12], "small runs come together, once their size is known"
+
+
+def test_a_system_that_cannot_take_memory_back_is_let_be(monkeypatch):
+    monkeypatch.setattr("tb_confmat_plugin.store.ctypes.CDLL", lambda name: object())
+    assert len(series_of(Store(HandMade({"a": 3})), "val")["a"].steps) == 3
