@@ -373,5 +373,5 @@ def test_a_bomb_is_refused():
 
 def test_bytes_after_the_end_are_refused():
     record = encode_matrix(ConfusionMatrix.from_dense([[5, 2], [0, 3]]))
-    with pytest.raises(RecordError, match="^damaged record: it goes on after its end$"):
+    with pytest.raises(RecordError, match=r"^damaged record: it goes on after its end$"):
         decode_matrix(record + b"x")
