@@ -88,6 +88,8 @@ class ConfusionMatrixAccumulator:
                 return
             labels, true = as_numpy(preds), as_numpy(target)
         if labels.ndim == true.ndim + 1 > 1:
+            if self.threshold is not None:
+                raise _scores_beside_a_threshold(labels.shape)
             labels = _largest(labels, self.classes.num_classes)
         if labels.shape != true.shape:
             raise _shapes_differ(labels.shape, true.shape)
@@ -199,6 +201,8 @@ class ConfusionMatrixAccumulator:
 
         preds, target = preds.detach(), target.detach()
         if preds.ndim == target.ndim + 1 > 1:
+            if self.threshold is not None:
+                raise _scores_beside_a_threshold(tuple(preds.shape))
             if preds.shape[1] != len(self.classes):
                 raise _wrong_scores(tuple(preds.shape), len(self.classes))
             largest, labels = preds.max(dim=1)
@@ -373,6 +377,10 @@ def _shapes_differ(preds: tuple[int, ...], target: tuple[int, ...]) -> ValueErro
         "expected preds of the shape of target, or with one more dimension, the class, as dimension 1; "
         f"got preds {list(preds)} and target {list(target)}"
     )
+
+
+def _scores_beside_a_threshold(shape: tuple[int, ...]) -> ValueError:
+    return ValueError(f"expected one score a sample beside a threshold, got preds of shape {list(shape)}")
 
 
 def _wrong_scores(shape: tuple[int, ...], num_classes: int) -> ValueError:

@@ -252,7 +252,7 @@ class ConfusionMatrix:
           correlation that is undefined is 0; a weighted average in which only classes without samples are defined is the unweighted one.
         - torchmetrics: as with 0 for `zero_division`, but macro averages leave out classes that never occur, neither true nor predicted;
           "macro" accuracy is the macro recall, so that a class that is only predicted counts as 0, where `balanced_accuracy` leaves it
-          out; a Matthews correlation that is undefined is 0, and of two classes another number.
+          out; a Matthews correlation that is undefined is 0 or, of two classes or of one in a perfect matrix, another number.
         - PyCM: what is undefined is "None", and so is a macro average if one class is.
 
         Raises:

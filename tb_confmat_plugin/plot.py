@@ -149,7 +149,6 @@ class _Squares(AxesImage):
 
     def __init__(self, ax: Any, matrix: "ConfusionMatrix", values: Floats, *, by_column: bool) -> None:
         super().__init__(ax, interpolation="nearest")
-        self.set_clip_path(ax.patch)
         self._matrix = matrix
         self._by_column = by_column
         correct = matrix.rows == matrix.cols
@@ -252,9 +251,6 @@ class _Places(Locator):
         low, high = sorted(axis.get_view_interval())
         places = np.arange(0, len(self._names), stride)
         return places[(places >= low) & (places <= high)]
-
-    def tick_values(self, vmin: float, vmax: float) -> Any:
-        return self()
 
     def name(self, place: float, _position: Any = None) -> str:
         """The name of the class at a place of the axis."""

@@ -600,3 +600,11 @@ class TestOnDevice:
             accumulator._update_on_device(labels, labels, torch.tensor([1, 2]))
             accumulator.update(labels, labels)
         assert accumulator.compute().true_positives.tolist() == [4, 6]
+
+
+@pytest.mark.parametrize("device", [False, True])
+def test_scores_of_each_class_beside_a_threshold_are_refused(device, monkeypatch):
+    monkeypatch.setattr("tb_confmat_plugin.accumulate._on_device", lambda array: device)
+    preds = torch.rand(4, 2).requires_grad_(device)  # which keeps it from the common path
+    with pytest.raises(ValueError, match=r"expected one score a sample beside a threshold, got preds of shape \[4, 2\]"):
+        ConfusionMatrixAccumulator(2, threshold=0.5).update(preds, torch.zeros(4, dtype=torch.int64))

@@ -409,6 +409,8 @@ def test_perfect_and_perfectly_wrong() -> None:
         }
     wrong = ConfusionMatrix.from_dense([[0, 3], [4, 0]]).metrics()
     assert (wrong["matthews_corrcoef"], wrong["accuracy"], wrong["top_confusion_rate"]) == (-1, 0, 4 / 7)
+    weighted = ConfusionMatrix.from_dense([[0, 9472120.423979472], [25651375.499919474, 0]]).metrics()
+    assert weighted["matthews_corrcoef"] == -1, "however it is rounded"
 
 
 @pytest.mark.parametrize("size", [1, 3])
