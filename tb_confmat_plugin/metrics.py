@@ -214,6 +214,7 @@ _whole(
     "Brodersen, Ong, Stephan and Buhmann, 2010",
     lambda m: _average(METRICS["recall"].compute(m), None, math.nan),
 )
+# mypy does not infer a lambda's default argument, which binds the metric of this turn of the loop.
 for _name in ("precision", "recall", "f1"):
     _per_class = METRICS[_name]
     _whole(

@@ -31,7 +31,7 @@ export function Matrices() {
       aria-label="Confusion matrix"
       aria-describedby="keys"
       aria-busy={loading.value}
-      // biome-ignore lint/a11y/noNoninteractiveTabindex: as above
+      // biome-ignore lint/a11y/noNoninteractiveTabindex: an application is interactive, by the keys below
       tabIndex={0}
       onKeyDown={(event) => {
         if (press(event, width, height)) event.preventDefault();
