@@ -221,7 +221,7 @@ for _name in ("precision", "recall", "f1"):
         f"{_name}_macro",
         f"mean {_name} of all classes",
         "Lewis, 1991",
-        lambda m, metric=_per_class: _average(metric.compute(m), None, m.zero_division),  # type: ignore[misc]
+        lambda m, metric=_per_class: _average(metric.compute(m), None, m.zero_division),  # type: ignore[misc]  # see above
     )
     _whole(
         f"{_name}_micro",
@@ -233,7 +233,7 @@ for _name in ("precision", "recall", "f1"):
         f"{_name}_weighted",
         f"mean {_name} of all classes, weighted by support",
         "Lewis, 1991",
-        lambda m, metric=_per_class: _average(metric.compute(m), m.support, m.zero_division),  # type: ignore[misc]
+        lambda m, metric=_per_class: _average(metric.compute(m), m.support, m.zero_division),  # type: ignore[misc]  # see above
     )
 _whole(
     "jaccard_macro",

@@ -130,7 +130,7 @@ def print_labels() -> None:
         # The ways of torchmetrics make all cells anew with every batch.
         slow = {name for name in COUNTERS if name.startswith("torchmetrics") and num_classes > 1_000}
         calls = {
-            name: lambda counter=counter, given=batches[:SLOW] if name in slow else batches: counter(given, num_classes)  # noqa: B023
+            name: lambda counter=counter, given=batches[:SLOW] if name in slow else batches: counter(given, num_classes)
             for name, counter in COUNTERS.items()
             if counter is not pycm or num_classes**2 <= MOST_CELLS_OF_PYCM
         }
@@ -227,9 +227,9 @@ def print_scores() -> None:
             return repeat
 
         calls = {
-            "update": times(lambda: accumulator.update(logits, target)),  # noqa: B023
-            "numpy": times(lambda: array.argmax(1)),  # noqa: B023
-            "torch": times(lambda: logits.argmax(1)),  # noqa: B023
+            "update": times(lambda: accumulator.update(logits, target)),
+            "numpy": times(lambda: array.argmax(1)),
+            "torch": times(lambda: logits.argmax(1)),
         }
         found = {name: took / repeats for name, took in medians(calls, 101).items()}
         fastest = min(found["numpy"], found["torch"])
@@ -272,7 +272,7 @@ def print_encoding() -> None:
     for num_classes in (1_000, 10_000):
         samples = make_samples(num_classes, SAMPLES)
         matrix = ConfusionMatrix.from_predictions(samples.preds, samples.target, num_classes=num_classes)
-        took = medians({"encode": lambda: encode_matrix(matrix)}, 41)["encode"]  # noqa: B023
+        took = medians({"encode": lambda: encode_matrix(matrix)}, 41)["encode"]
         size, ideal = len(encode_matrix(matrix)), adaptive_bytes(matrix)
         rows.append(
             [
