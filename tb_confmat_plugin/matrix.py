@@ -12,7 +12,7 @@ import numpy.typing as npt
 from tb_confmat_plugin.checks import checked_counts, checked_indices, numbers_of, refuse_excess
 from tb_confmat_plugin.classes import Classes
 from tb_confmat_plugin.counting import Counts, add_cells, count_cells
-from tb_confmat_plugin.metrics import compute_metrics, compute_per_class, divide, refuse_signed
+from tb_confmat_plugin.metrics import compute_intervals, compute_metrics, compute_per_class, divide, refuse_signed
 from tb_confmat_plugin.predictions import as_numpy, read_predictions
 from tb_confmat_plugin.regroup import group_classes, select_classes
 
@@ -242,6 +242,8 @@ class ConfusionMatrix:
     def metrics(self, *, zero_division: float = math.nan) -> dict[str, float]:
         """Every metric of the whole matrix by name; `tb_confmat_plugin.metrics.METRICS` has their formulas and sources.
 
+        `metric_intervals` has their 95% intervals.
+
         Args:
           zero_division: what macro and weighted averages count a class as where its metric is undefined (a precision without
             predictions, a recall without samples): 0 or 1, or NaN, the default, which leaves it out of the average.
@@ -262,6 +264,30 @@ class ConfusionMatrix:
         0.7
         """
         return compute_metrics(self, zero_division)
+
+    def metric_intervals(self, *, zero_division: float = math.nan) -> dict[str, tuple[float, float]]:
+        """The 95% interval of metrics of the whole matrix by name, as lower and upper bound, for samples drawn one by one at random.
+
+        "accuracy" and what equals it (micro averages, and recall weighted by support) are proportions and have Wilson's. Others have that
+        of the delta method: 1.96 standard errors to both sides, cut to the values that there are (for F1 as Takahashi, Yamamoto, Kuchiba
+        and Koyama, 2022; for kappa as Fleiss, Cohen and Everitt, 1969). It needs many samples, and many of each class where classes count
+        alike: of few it is too narrow. Weights are taken as numbers of samples. "total" has none, nor has "top_confusion_rate": the largest
+        of many cells tends to lie above its own share, which no interval of a share knows.
+
+        Args:
+          zero_division: that of the metrics.
+
+        Both bounds are NaN where the metric is undefined, and where the delta method finds no spread, as in a matrix without a mistake:
+        that is no certainty.
+
+        Raises:
+          ValueError: another `zero_division`, or a signed difference.
+
+        >>> low, high = ConfusionMatrix.from_dense([[60, 20], [10, 30]]).metric_intervals()["f1_macro"]
+        >>> round(low, 3), round(high, 3)
+        (0.652, 0.815)
+        """
+        return compute_intervals(self, zero_division)
 
     def per_class(self) -> dict[str, npt.NDArray[np.float64]]:
         """Every metric of each class by name, float64 [C], NaN where undefined.

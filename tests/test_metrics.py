@@ -1,9 +1,13 @@
 import functools
 import itertools
+import json
 import math
 import re
+import runpy
 import warnings
+from decimal import Decimal, localcontext
 from fractions import Fraction
+from pathlib import Path
 
 import numpy as np
 import pycm
@@ -36,6 +40,8 @@ SHARES = ["precision", "recall", "specificity", "f1", "jaccard", "false_positive
 PROPORTIONS = [name for name in SHARES if name != "f1"]
 SIGNED = ["matthews_corrcoef", "cohen_kappa"]
 AVERAGED = [f"{name}_{average}" for name in ("precision", "recall", "f1") for average in ("macro", "weighted")] + ["jaccard_macro"]
+WILSON = ["accuracy", *(f"{name}_micro" for name in ("precision", "recall", "f1")), "recall_weighted"]
+DELTA = [name for name in WHOLE if name not in (*WILSON, "top_confusion_rate", "total")]
 ASYMMETRIC = [[50, 9, 1], [2, 30, 0], [4, 7, 5]]
 
 
@@ -94,7 +100,9 @@ def test_each_tells_its_name_formula_and_source(name: str) -> None:
     metric = METRICS[name]
     assert metric.name == name
     assert metric.per_class == (name in COUNTS + SHARES)
-    assert (metric.proportion is not None) == (name in PROPORTIONS)
+    assert (metric.proportion is not None) == (name in PROPORTIONS + WILSON)
+    assert (metric.gradient is not None) == (name in DELTA)
+    assert metric.least == (-1 if name in SIGNED else 0)
     assert metric.formula
     assert re.search(r"\b(1[89]|20)\d\d\b|^a (count|share)$", metric.source), "who defined it, and when"
 
@@ -578,18 +586,217 @@ def test_intervals_contain_their_shares(dense) -> None:
         assert np.all((low < high) | ~defined)
 
 
+# Intervals of the whole matrix.
+
+
+def standard_errors(matrix: ConfusionMatrix, zero_division: float = math.nan) -> dict[str, float]:
+    """Those that the intervals by the delta method were made of; infinite where both bounds were cut off."""
+    found, intervals = matrix.metrics(zero_division=zero_division), matrix.metric_intervals(zero_division=zero_division)
+    errors = {}
+    for name in DELTA:
+        low, high = intervals[name]
+        half = [found[name] - low if low > (-1 if name in SIGNED else 0) else math.inf, high - found[name] if high < 1 else math.inf]
+        errors[name] = min(half) / scipy.stats.norm.ppf(0.975) if not math.isnan(low) else math.nan
+    return errors
+
+
+def numeric_standard_errors(dense: np.ndarray, zero_division: float) -> dict[str, float]:
+    """By the definition: each metric's differential quotient of each cell that holds samples, and the multinomial covariance."""
+    counts, total = dense[dense > 0], dense.sum()
+    slopes: dict[str, list[float]] = {name: [] for name in DELTA}
+    for cell in np.argwhere(dense > 0):
+        moved = []
+        for step in (1e-4, -1e-4):
+            there = dense.astype(np.float64)
+            there[tuple(cell)] *= 1 + step
+            moved.append(ConfusionMatrix.from_dense(there).metrics(zero_division=zero_division))
+        for name, found in slopes.items():
+            found.append((moved[0][name] - moved[1][name]) / (2e-4 * dense[tuple(cell)]))
+    covariance = np.diag(counts) - np.outer(counts, counts) / total
+    return {name: math.sqrt(max(np.array(found) @ covariance @ np.array(found), 0)) for name, found in slopes.items()}
+
+
+def test_which_have_an_interval() -> None:
+    intervals = ConfusionMatrix.from_dense(ASYMMETRIC).metric_intervals()
+    assert sorted(intervals) == sorted([*WILSON, *DELTA])
+    assert all(type(low) is type(high) is float for low, high in intervals.values())
+
+
+def test_the_interval_of_the_accuracy_is_wilsons() -> None:
+    intervals = ConfusionMatrix.from_dense(ASYMMETRIC).metric_intervals()
+    expected = scipy.stats.binomtest(85, 108).proportion_ci(0.95, method="wilson")
+    for name in WILSON:
+        assert intervals[name] == pytest.approx((expected.low, expected.high), rel=1e-12)
+
+
+@pytest.mark.parametrize("zero_division", [math.nan, 0, 1])
+def test_standard_errors_are_those_of_differential_quotients(zero_division: float) -> None:
+    compared = dict.fromkeys(DELTA, 0)
+    for small in random_arrays(80, seed=8, least=2):
+        dense = small * 50  # so that few bounds are cut off
+        found = standard_errors(ConfusionMatrix.from_dense(dense), zero_division)
+        expected = numeric_standard_errors(dense, zero_division)
+        for name in DELTA:
+            if math.isnan(found[name]):
+                value = ConfusionMatrix.from_dense(dense).metrics(zero_division=zero_division)[name]
+                assert math.isnan(value) or expected[name] < 1e-7, (name, dense)
+            elif math.isfinite(found[name]):
+                assert found[name] == pytest.approx(expected[name], rel=1e-5, abs=1e-9), (name, dense)
+                compared[name] += 1
+    assert min(compared.values()) > 30
+
+
+def test_standard_errors_of_means_of_independent_shares() -> None:
+    """Recalls, given the supports, are independent binomial shares, and so are precisions, given the predictions.
+
+    That supports vary, too, is of no weight here: at the first order a mean of recalls does not change with them.
+    """
+    matrix = ConfusionMatrix.from_dense(np.multiply(ASYMMETRIC, 10))
+    found, per_class = standard_errors(matrix), matrix.per_class()
+    for name, trials in [("recall", "support"), ("precision", "predicted")]:
+        share = per_class[name]
+        expected = math.sqrt((share * (1 - share) / per_class[trials]).sum()) / 3
+        assert found[f"{name}_macro"] == pytest.approx(expected, rel=1e-12)
+    assert found["balanced_accuracy"] == found["recall_macro"] != pytest.approx(found["precision_macro"], rel=0.1)
+
+
+@pytest.mark.parametrize("dense", [np.multiply(ASYMMETRIC, 10), [[2**52, 3, 0], [1, 7, 2], [0, 1, 9]], [[5, 4], [3, 10**15]]])
+def test_standard_errors_of_correlations_at_any_total(dense) -> None:
+    """In 80 digits: kappa by the formula of Fleiss, Cohen and Everitt, 1969; Matthews by the derivatives of Gorodkin's formula."""
+    found = standard_errors(ConfusionMatrix.from_dense(dense))
+    with localcontext(prec=80):
+        total = Decimal(int(np.sum(dense)))
+        share = [[Decimal(int(count)) / total for count in row] for row in np.asarray(dense)]
+        classes = range(len(share))
+        true, predicted = [sum(row) for row in share], [sum(column) for column in zip(*share, strict=True)]
+        agreed, chance = sum(share[i][i] for i in classes), sum(true[i] * predicted[i] for i in classes)
+        on = sum(share[i][i] * ((1 - chance) - (predicted[i] + true[i]) * (1 - agreed)) ** 2 for i in classes)
+        off = sum(share[i][j] * (predicted[i] + true[j]) ** 2 for i in classes for j in classes if i != j)
+        apart = agreed * chance - 2 * chance + agreed
+        kappa = (on + (1 - agreed) ** 2 * off - apart**2) / total / (1 - chance) ** 4
+        spreads = [1 - sum(part**2 for part in parts) for parts in (true, predicted)]
+        scale = (spreads[0] * spreads[1]).sqrt()
+        value = (agreed - chance) / scale
+        slopes = [
+            [((i == j) - predicted[i] - true[j]) / scale + value * (true[i] / spreads[0] + predicted[j] / spreads[1]) for j in classes]
+            for i in classes
+        ]
+        mean, mean_square = (sum(share[i][j] * slopes[i][j] ** power for i in classes for j in classes) for power in (1, 2))
+        matthews = (mean_square - mean**2) / total
+    assert found["cohen_kappa"] == pytest.approx(math.sqrt(kappa), rel=1e-9)
+    assert found["matthews_corrcoef"] == pytest.approx(math.sqrt(matthews), rel=1e-9)
+
+
+def test_intervals_of_samples_drawn_at_random() -> None:
+    """95% of them hold the metric of where the samples come from, and standard errors are the standard deviations of the metrics."""
+    random = np.random.default_rng(9)
+    source = np.array([[300, 40, 20, 0], [10, 150, 60, 5], [0, 30, 80, 10], [25, 5, 15, 50]])
+    truth = ConfusionMatrix.from_dense(source).metrics()
+    drawn = [ConfusionMatrix.from_dense(counts.reshape(4, 4)) for counts in random.multinomial(2000, source.ravel() / source.sum(), 2000)]
+    metrics, intervals = [matrix.metrics() for matrix in drawn], [matrix.metric_intervals() for matrix in drawn]
+    errors = standard_errors(ConfusionMatrix.from_dense(source))
+    for name in (*WILSON, *DELTA):
+        held = np.mean([low <= truth[name] <= high for low, high in (each[name] for each in intervals)])
+        assert 0.935 < held < 0.965, name  # three standard deviations of 2,000 tries
+    for name in DELTA:
+        deviation = np.std([each[name] for each in metrics])
+        assert errors[name] * math.sqrt(source.sum() / 2000) == pytest.approx(deviation, rel=0.06), name
+
+
+def test_the_width_falls_with_the_root_of_the_samples() -> None:
+    one, many = (standard_errors(ConfusionMatrix.from_dense(np.multiply(ASYMMETRIC, factor))) for factor in (100, 6400))
+    assert {name: error / 8 for name, error in one.items()} == pytest.approx(many, rel=1e-9)
+
+
+def test_the_axes_of_intervals_are_not_swapped() -> None:
+    one, two = (ConfusionMatrix.from_dense(dense).metric_intervals() for dense in (ASYMMETRIC, np.transpose(ASYMMETRIC)))
+    for name in ("accuracy", "f1_macro", "jaccard_macro", "matthews_corrcoef", "cohen_kappa"):
+        assert one[name] == pytest.approx(two[name])
+    assert one["precision_macro"] == pytest.approx(two["recall_macro"])
+    for name in ("balanced_accuracy", "precision_macro", "precision_weighted", "f1_weighted"):
+        assert one[name] != pytest.approx(two[name], rel=1e-3)
+
+
+@modest
+@given(any_counts, st.sampled_from([math.nan, 0, 1]))
+def test_intervals_of_the_whole_contain_its_metrics(dense, zero_division) -> None:
+    matrix = ConfusionMatrix.from_dense(dense)
+    found = matrix.metrics(zero_division=zero_division)
+    for name, (low, high) in matrix.metric_intervals(zero_division=zero_division).items():
+        if math.isnan(low):
+            assert math.isnan(high)
+            assert math.isnan(found[name]) or name in DELTA
+        else:
+            assert (-1 if name in SIGNED else 0) <= low <= found[name] <= high <= 1, name
+            assert low < high, name
+
+
+PERFECT = [np.diag(counts) for counts in ([3, 4], [10**15, 1], [0.1, 0.2, 0.7], [5, 1, 70], [9])]
+
+
+@pytest.mark.parametrize("dense", [*PERFECT, np.zeros((3, 3)), [[5, 0], [0, 0]]])
+def test_no_mistake_is_no_certainty(dense) -> None:
+    intervals = ConfusionMatrix.from_dense(dense).metric_intervals()
+    assert {name for name in DELTA if math.isnan(intervals[name][0])} == set(DELTA)
+    assert math.isnan(intervals["accuracy"][0]) == (np.sum(dense) == 0)
+
+
+def test_no_spread_beside_spread() -> None:
+    right_or_wrong = ConfusionMatrix.from_dense([[5, 0, 0], [0, 0, 4], [0, 0, 8]]).metric_intervals()
+    without = {name for name in DELTA if math.isnan(right_or_wrong[name][0])}
+    assert without == {"balanced_accuracy", "recall_macro"}, "each recall is 0 or 1, so that samples of other supports have the same mean"
+    one_predicted = ConfusionMatrix.from_dense([[5, 0], [3, 0]]).metric_intervals()
+    assert {name for name in DELTA if math.isnan(one_predicted[name][0])} == {*without, "matthews_corrcoef", "cohen_kappa"}
+
+
+def test_weights_too_small_to_divide_by() -> None:
+    tiny = ConfusionMatrix.from_dense([[1e-300, 1e-310], [1e-305, 0]])
+    for low, high in tiny.metric_intervals().values():
+        assert math.isnan(low) or -1 <= low < high <= 1
+
+
+# The golden metrics: the contract with frontend/src/metrics.ts.
+
+RECORDS = Path(__file__).parent / "records"
+GOLDEN = [json.loads(line) for line in (RECORDS / "metrics.jsonl").read_text("ascii").splitlines()]
+
+
+def leaves(content: object, path: tuple = ()) -> dict[tuple, object]:
+    """Every number, text and null by where it is, in order."""
+    if isinstance(content, dict | list):
+        items = content.items() if isinstance(content, dict) else enumerate(content)
+        return {at: leaf for key, inner in items for at, leaf in leaves(inner, (*path, key)).items()}
+    return {path: content}
+
+
+def test_the_golden_metrics_are_those_of_today() -> None:
+    """Up to rounding, which differs between processors."""
+    today = json.loads(json.dumps(runpy.run_path(str(RECORDS / "make.py"))["metric_lines"]()))
+    assert len(today) == len(GOLDEN) > 20
+    for written, found in zip(GOLDEN, today, strict=True):
+        expected, numbers = leaves(written), leaves(found)
+        assert list(numbers) == list(expected)
+        for path, value in expected.items():
+            if isinstance(value, float):
+                assert numbers[path] == pytest.approx(value, rel=1e-10, abs=1e-14), (written["name"], path)
+            else:
+                assert numbers[path] == value, (written["name"], path)
+
+
 # What is refused.
 
 
 @pytest.mark.parametrize("zero_division", [0.5, -1, 2, "warn", None, math.inf])
 def test_another_zero_division(zero_division) -> None:
-    with pytest.raises(ValueError, match=says(f"expected zero_division as 0, 1 or nan, got {zero_division!r}")):
-        ConfusionMatrix.from_dense(ASYMMETRIC).metrics(zero_division=zero_division)
+    matrix = ConfusionMatrix.from_dense(ASYMMETRIC)
+    for ask in (matrix.metrics, matrix.metric_intervals):
+        with pytest.raises(ValueError, match=says(f"expected zero_division as 0, 1 or nan, got {zero_division!r}")):
+            ask(zero_division=zero_division)
 
 
 def test_a_signed_difference_has_no_metrics() -> None:
     difference = ConfusionMatrix.from_dense([[1, 2], [3, 4]]) - ConfusionMatrix.from_dense([[2, 0], [0, 0]])
     message = "expected counts, got a signed difference, of which there are no shares; subtract the shares of both instead"
-    for ask in (difference.metrics, difference.per_class, lambda: difference.normalize("true")):
+    for ask in (difference.metrics, difference.metric_intervals, difference.per_class, lambda: difference.normalize("true")):
         with pytest.raises(ValueError, match=says(message)):
             ask()

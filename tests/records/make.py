@@ -1,4 +1,4 @@
-"""Writes the golden records that pytest (tests/test_record.py) and vitest (frontend/test/record.test.ts) read.
+"""Writes the golden records and metrics that pytest (tests/test_record.py, tests/test_metrics.py) and vitest (frontend/test/) read.
 
     python tests/records/make.py
 
@@ -8,18 +8,25 @@ Each case is NAME.bin, the bytes of one record, beside NAME.json, what a reader 
     a class list   {"names": [...]}
     a bad record   {"error": a regular expression, found in the message when the bytes are read as a matrix}
 
+metrics.jsonl has lines of JSON: first the formulas by name, then a matrix a line with what Python's metrics of it are, undefined ones null.
+Those of each class are told of about twenty classes, "of_classes".
+
 The committed bytes are the contract between both readers: run this only for a new case or a new format version, and look at the diff.
 zlib libraries differ, so that the bytes after the fifth may come out otherwise elsewhere; what they unpack to may not.
 """
 
 import json
+import math
 import random
 import struct
 import zlib
 from pathlib import Path
 
+import numpy as np
+
 from tb_confmat_plugin.classes import Classes
 from tb_confmat_plugin.matrix import ConfusionMatrix
+from tb_confmat_plugin.metrics import METRICS
 from tb_confmat_plugin.record import encode_classes, encode_matrix
 
 HERE = Path(__file__).parent
@@ -146,12 +153,65 @@ def cases() -> dict[str, tuple[bytes, dict[str, object]]]:
     return found
 
 
+def odd_matrices() -> dict[str, tuple[int, None, Cells]]:
+    """More matrices, of which metrics may be undefined, or hard to tell in floating point."""
+    draw = random.Random(20261122)
+    places = [(true, predicted) for true in range(9) for predicted in range(9) if draw.random() < 0.7]
+    of_1000 = sorted({(true, draw.choice([true, 0, draw.randrange(1000)])) for true in range(1, 1000) for _ in range(3) if true % 7})
+    return {
+        "perfect": (3, None, [(0, 0, 5), (1, 1, 1), (2, 2, 70)]),
+        "perfect_weights": (3, None, [(0, 0, 0.1), (1, 1, 0.2), (2, 2, 0.7)]),
+        "perfectly_wrong": (2, None, [(0, 1, 3), (1, 0, 4)]),
+        "each_class_all_or_nothing": (3, None, [(0, 0, 5), (1, 2, 4), (2, 2, 8)]),
+        "one_class_predicted": (3, None, [(0, 1, 5), (1, 1, 3), (2, 1, 1)]),
+        "one_class_true": (3, None, [(1, 0, 5), (1, 1, 3), (1, 2, 1)]),
+        "one_sample": (2, None, [(1, 0, 1)]),
+        "never_predicted": (3, None, [(0, 0, 50), (0, 2, 1), (1, 0, 2), (1, 2, 9), (2, 0, 4), (2, 2, 7)]),
+        "never_true": (3, None, [(0, 0, 50), (0, 1, 6), (0, 2, 1), (2, 0, 4), (2, 1, 1), (2, 2, 7)]),
+        "nothing_to_average": (2, None, [(0, 1, 5)]),
+        "rare_class": (3, None, [(0, 0, 2**52), (0, 1, 3), (1, 0, 1), (1, 1, 7), (1, 2, 2), (2, 1, 1), (2, 2, 9)]),
+        "rarest_class": (2, None, [(0, 0, 10**15), (0, 1, 1), (1, 0, 1), (1, 1, 1)]),
+        "weights": (9, None, [(*place, draw.choice([0.01, 1, 300]) * draw.random()) for place in places]),
+        "dense": (9, None, [(*place, draw.randrange(1, 200)) for place in places]),
+        "undefined_in_1000": (1000, None, [(*place, draw.randrange(1, 60)) for place in of_1000]),
+    }
+
+
+def or_null(values: object) -> object:
+    """Floats in any nesting as JSON can say them."""
+    if isinstance(values, (list, tuple)):
+        return [or_null(value) for value in values]
+    return None if isinstance(values, float) and math.isnan(values) else values
+
+
+def metric_lines() -> list[dict[str, object]]:
+    """The lines of metrics.jsonl."""
+    whole, per_class = ({name: metric.formula for name, metric in METRICS.items() if metric.per_class == each} for each in (False, True))
+    lines: list[dict[str, object]] = [{"metrics": whole, "per_class": per_class}]
+    for name, (num_classes, names, cells) in (matrices() | odd_matrices()).items():
+        value = matrix(num_classes, names, cells)
+        of_classes = np.arange(0, num_classes, 1 + num_classes // 20)
+        lines.append(
+            {
+                "name": name,
+                "num_classes": num_classes,
+                "metrics": {name: or_null(found) for name, found in value.metrics().items()},
+                "intervals": {name: or_null(found) for name, found in value.metric_intervals().items()},
+                "of_classes": of_classes.tolist(),
+                "per_class": {name: or_null(found[of_classes].tolist()) for name, found in value.per_class().items()},
+                "cells": cells,
+            }
+        )
+    return lines
+
+
 def main() -> None:
     """Writes every case."""
     for name, (record, content) in cases().items():
         path = HERE / name
         path.with_suffix(".bin").write_bytes(record)
         path.with_suffix(".json").write_text(json.dumps(content, ensure_ascii=True) + "\n", "ascii")
+    (HERE / "metrics.jsonl").write_text("".join(json.dumps(line) + "\n" for line in metric_lines()), "ascii")
 
 
 if __name__ == "__main__":
