@@ -13,7 +13,7 @@ export interface Cell {
 }
 
 export const FIT: Camera = { x: 0, y: 0, k: 1 };
-const LARGEST_FITTED_CELL = 120;
+const LARGEST_FITTED_CELL = 220;
 const LARGEST_ZOOMED_CELL = 96;
 
 /** The side of the viewport in the space there is: a matrix of few classes does not fill it. */

@@ -59,3 +59,21 @@ export function cellInWords(matrix: Matrix, names: readonly string[] | null, cel
     ofName: normalize === 'all' ? '' : normalize === 'pred' ? predictedName : trueName,
   };
 }
+
+/** A metric of the whole matrix: three digits are what its interval bears. */
+export function metricText(value: number, name: string): string {
+  if (Number.isNaN(value)) return 'n/a';
+  return name === 'total' ? exactCount(value) : value.toFixed(3);
+}
+
+/** A change of a metric with its sign. */
+export function signedMetric(change: number, name: string): string {
+  const size = metricText(Math.abs(change), name);
+  return Number(size.replaceAll(',', '')) === 0 ? '0' : `${change > 0 ? '+' : '−'}${size}`;
+}
+
+/** A change of a share, in percentage points. */
+export function pointsText(change: number): string {
+  const size = Math.abs(100 * change).toFixed(1);
+  return `${size === '0.0' ? '±' : change > 0 ? '+' : '−'}${size} points`;
+}

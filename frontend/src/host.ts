@@ -41,3 +41,52 @@ function parentDocument(): Document | null {
     return null; // a page of another origin around ours
   }
 }
+
+/** Where a text can be kept in the address of the page around the tab. */
+export interface LinkStorage {
+  get(): string;
+  set(text: string): void;
+  /** The address of the whole page. */
+  address(): string;
+  /** Calls back when the address was changed by hand. */
+  onChange(look: () => void): void;
+}
+
+const LINK_KEY = 'p.confusion_matrix.view';
+
+/** TensorBoard's own store of what is in its address, which is not documented; without it, the address of the page itself. */
+export function linkStorage(): LinkStorage {
+  const around = window.parent as Window & {
+    tensorboard?: {
+      tf_storage?: { getString(key: string): string; setString(key: string, value: string, options: object): void };
+    };
+  };
+  try {
+    const store = around.tensorboard?.tf_storage;
+    if (around !== window && store?.getString && store.setString) {
+      return {
+        get: () => store.getString(LINK_KEY) ?? '',
+        set: (text) => store.setString(LINK_KEY, text, { useLocationReplace: true, defaultValue: '' }),
+        address: () => around.location.href,
+        onChange: (look) => around.addEventListener('hashchange', look),
+      };
+    }
+  } catch {
+    // a page of another origin around ours
+  }
+  return {
+    get: () => decoded(window.location.hash.slice(1)),
+    set: (text) => window.history.replaceState(null, '', text ? `#${encodeURIComponent(text)}` : window.location.pathname),
+    address: () => window.location.href,
+    onChange: (look) => window.addEventListener('hashchange', look),
+  };
+}
+
+/** A text of an address; what was cut off in the middle of a character is no text. */
+function decoded(text: string): string {
+  try {
+    return decodeURIComponent(text);
+  } catch {
+    return '';
+  }
+}

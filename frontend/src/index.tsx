@@ -1,15 +1,18 @@
 // What TensorBoard loads into the tab: it calls render() once.
 
 import { render as mount } from 'preact';
+import chartStyle from 'uplot/dist/uPlot.min.css';
 import { onDarkMode, onReload, runFilter } from './host';
+import { followLink } from './link';
+import { dark, followChoices } from './seen';
 import { rememberSettings } from './settings';
-import { dark, refresh, runPattern } from './state';
+import { refresh, runPattern, tags } from './state';
 import style from './style.css';
 import { App } from './views/app';
 
 export function render(): void {
   const sheet = new CSSStyleSheet();
-  sheet.replaceSync(style);
+  sheet.replaceSync(chartStyle + style);
   document.adoptedStyleSheets = [sheet];
   document.documentElement.lang = 'en';
   document.title = 'Confusion Matrix';
@@ -19,7 +22,10 @@ export function render(): void {
   });
   rememberSettings();
   runPattern.value = runFilter();
+  followChoices();
   mount(<App />, document.body);
-  refresh();
-  onReload(refresh);
+  followLink().then(() => {
+    if (tags.value === null) refresh();
+    onReload(refresh);
+  });
 }

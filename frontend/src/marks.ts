@@ -26,7 +26,7 @@ export const LABEL_SIZE = 12;
 const LABEL_SPACING = 15;
 const NUMBERS_FROM = 24;
 const ZEROS_FROM = 36;
-const NUMBER_SIZE = { least: 10, most: 20 };
+const NUMBER_SIZE = { least: 10, most: 26 };
 
 /** The labels of one axis. At most one every LABEL_SPACING pixels: every class, every 2nd, 5th, 10th, 20th and so on. */
 export function axisLabels(
@@ -73,6 +73,11 @@ export function cutInTheMiddle(text: string, width: number, measure: Measure): s
   return cut(low);
 }
 
+/** The same by the number of letters, for texts that the page itself lays out. */
+export function cutTo(text: string, letters: number): string {
+  return cutInTheMiddle(text, letters, (part) => [...part].length);
+}
+
 /** The room that the longest label needs, up to a limit. */
 export function labelWidth(names: readonly string[] | null, numClasses: number, limit: number, measure: Measure): number {
   if (!names) return Math.min(limit, Math.ceil(measure(String(numClasses - 1))));
@@ -86,7 +91,7 @@ export function numberSize(size: number): number {
 
 /** The numbers of the visible cells, where they fit; `measure` is for a font of numberSize(size). */
 export function cellNumbers(side: number, camera: Camera, picture: Picture, mutedInk: string, measure: Measure): CellNumber[] {
-  const { matrix, normalize, scale, palette } = picture;
+  const { matrix, normalize, scale, palette, hideDiagonal = false, hideBelow = 0 } = picture;
   const n = matrix.numClasses;
   const size = cellSize(camera, side, n);
   if (size < NUMBERS_FROM) return [];
@@ -95,11 +100,13 @@ export function cellNumbers(side: number, camera: Camera, picture: Picture, mute
   const down = visibleClasses(camera.y, size, side, n);
   const add = (row: number, column: number, count: number) => {
     const of = denominator(matrix, normalize, row, column);
+    if (row === column ? hideDiagonal : count > 0 && count < hideBelow) return;
     if (of === 0 || (count === 0 && (size < ZEROS_FROM || matrix.support[row] === 0))) return;
     const value = count / of;
     const text = shortValue(value, normalize);
     if (measure(text) > size - 4) return;
-    const color = row === column ? palette.correct[scale.correct(value)] : palette.wrong[scale.wrong(value)];
+    const correct = row === matrix.rest ? palette.frame : palette.correct[scale.correct(value)];
+    const color = row === column ? correct : palette.wrong[scale.wrong(value)];
     const ink = count === 0 ? mutedInk : inkOn(color);
     numbers.push({ text, x: camera.x + (column + 0.5) * size, y: camera.y + (row + 0.5) * size, ink });
   };

@@ -12,6 +12,8 @@ export interface Matrix {
   /** Samples predicted as each class, the column sums. */
   readonly predicted: Float64Array;
   readonly total: number;
+  /** The place of the classes that are summed up as one, where there are such. */
+  readonly rest?: number;
 }
 
 export type Normalize = 'counts' | 'true' | 'pred' | 'all';
@@ -69,10 +71,12 @@ export function extentOf(matrix: Matrix, normalize: Normalize): Extent {
     if (value > 0 && (range.least === 0 || value < range.least)) range.least = value;
   };
   for (let row = 0; row < matrix.numClasses; row++) {
+    if (row === matrix.rest) continue; // sums of many classes would leave the others pale
     const diagonal = matrix.diagonal[row];
     if (diagonal > 0) widen(extent.correct, diagonal / denominator(matrix, normalize, row, row));
     for (let i = matrix.rowStart[row]; i < matrix.rowStart[row + 1]; i++) {
-      widen(extent.wrong, matrix.counts[i] / denominator(matrix, normalize, row, matrix.cols[i]));
+      if (matrix.cols[i] !== matrix.rest)
+        widen(extent.wrong, matrix.counts[i] / denominator(matrix, normalize, row, matrix.cols[i]));
     }
   }
   return extent;

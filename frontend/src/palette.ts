@@ -1,6 +1,15 @@
 // Colors: one ramp for correct cells and one of another hue for wrong ones, for a light and for a dark page.
 
-import { interpolateBlues, interpolateGreens, interpolateOranges, interpolateReds } from 'd3-scale-chromatic';
+import {
+  interpolateBlues,
+  interpolateCividis,
+  interpolateGreens,
+  interpolateGreys,
+  interpolateOranges,
+  interpolatePurples,
+  interpolateReds,
+  interpolateViridis,
+} from 'd3-scale-chromatic';
 
 /** 256 colors as a canvas keeps them (little endian: alpha, blue, green, red), the lowest clearly different from an empty cell. */
 export type Ramp = Uint32Array;
@@ -15,34 +24,73 @@ export interface Palette {
   readonly hatch: number;
 }
 
-export type PaletteName = 'blue-orange' | 'green-red';
+export type PaletteName = 'blue-orange' | 'green-red' | 'cividis' | 'viridis';
 
 type Interpolator = (t: number) => string;
 
-const HUES: Record<PaletteName, [correct: Interpolator, wrong: Interpolator]> = {
+const HUES: Record<PaletteName, readonly [correct: Interpolator, wrong: Interpolator]> = {
   'blue-orange': [interpolateBlues, interpolateOranges],
   'green-red': [interpolateGreens, interpolateReds],
+  cividis: [interpolateCividis, interpolateCividis],
+  viridis: [interpolateViridis, interpolateViridis],
+};
+/** Ramps whose low end is dark by themselves. */
+const DARK_FIRST: readonly Interpolator[] = [interpolateCividis, interpolateViridis];
+
+/** Runs, told apart by people of whatever color vision (after Okabe and Ito, 2008), on a light and on a dark page. */
+const RUN_COLORS = {
+  light: ['#0072b2', '#d55e00', '#009e73', '#b3478b', '#8a6d00', '#2f9fd6', '#5c5c5c', '#7a3fbf'],
+  dark: ['#4fa8e0', '#ff8f40', '#2cc295', '#e58bc0', '#e3c24d', '#8fd3ff', '#b0b0b0', '#b48cf0'],
 };
 
 const DARK_PAGE = [38, 41, 46] as const;
+const LIGHT_PAGE = [255, 255, 255] as const;
 
 export function paletteOf(name: PaletteName, dark: boolean): Palette {
   const [correct, wrong] = HUES[name];
   return {
     correct: rampOf(correct, dark),
     wrong: rampOf(wrong, dark),
-    zero: dark ? packed(...DARK_PAGE) : packed(255, 255, 255),
+    zero: dark ? packed(...DARK_PAGE) : packed(...LIGHT_PAGE),
     grid: dark ? packed(53, 57, 64) : packed(232, 235, 239),
     frame: dark ? packed(92, 98, 108) : packed(190, 196, 205),
     hatch: dark ? packed(92, 98, 108) : packed(190, 196, 205),
   };
 }
 
+/** The color of the run in a slot, from faint to full. */
+export function runRamp(slot: number, dark: boolean): Ramp {
+  const color = runColor(slot, dark);
+  const full = [1, 3, 5].map((at) => Number.parseInt(color.slice(at, at + 2), 16)) as unknown as Channels;
+  const page = dark ? DARK_PAGE : LIGHT_PAGE;
+  return Uint32Array.from({ length: 256 }, (_, i) => packed(...mixed(page, full, 0.3 + (0.7 * i) / 255)));
+}
+
+export function runColor(slot: number, dark: boolean): string {
+  const colors = RUN_COLORS[dark ? 'dark' : 'light'];
+  return colors[slot % colors.length];
+}
+
+/** More, less, and what may be noise: hues that no other view uses. */
+export function divergingRamps(dark: boolean): { more: Ramp; less: Ramp; noise: Ramp } {
+  return { more: rampOf(interpolatePurples, dark), less: rampOf(interpolateGreens, dark), noise: faded(interpolateGreys, dark) };
+}
+
+/** Grey that stays behind every color. */
+function faded(interpolate: Interpolator, dark: boolean): Ramp {
+  const page = dark ? DARK_PAGE : LIGHT_PAGE;
+  const grey = channels(interpolate(dark ? 0.35 : 0.6));
+  return Uint32Array.from({ length: 256 }, (_, i) => packed(...mixed(page, grey, 0.12 + (0.3 * i) / 255)));
+}
+
 function rampOf(interpolate: Interpolator, dark: boolean): Ramp {
   const ramp = new Uint32Array(256);
   for (let i = 0; i < 256; i++) {
     const t = i / 255;
-    if (dark) {
+    if (DARK_FIRST.includes(interpolate)) {
+      // Little lies next to the page, whichever it is.
+      ramp[i] = packed(...channels(interpolate(dark ? 0.12 + 0.88 * t : 0.94 - 0.94 * t)));
+    } else if (dark) {
       // On a dark page little is dark: the ramp upside down, and its low end faded into the page.
       const color = channels(interpolate(0.88 - 0.66 * t));
       const opacity = Math.min(1, 0.38 + 0.9 * t);
@@ -57,7 +105,11 @@ function rampOf(interpolate: Interpolator, dark: boolean): Ramp {
 type Channels = readonly [red: number, green: number, blue: number];
 
 function channels(css: string): Channels {
-  const [red, green, blue] = (css.match(/\d+/g) ?? []).map(Number);
+  // Some interpolators write rgb(1, 2, 3), some #010203.
+  const hex = css.startsWith('#');
+  const [red, green, blue] = hex
+    ? [1, 3, 5].map((at) => Number.parseInt(css.slice(at, at + 2), 16))
+    : (css.match(/\d+/g) ?? []).map(Number);
   return [red, green, blue];
 }
 

@@ -10,10 +10,13 @@ export interface Picture {
   readonly normalize: Normalize;
   readonly scale: Scale;
   readonly palette: Palette;
+  readonly hideDiagonal?: boolean;
+  /** Confusions of a smaller count are not drawn. */
+  readonly hideBelow?: number;
 }
 
 /** Cells from this size on are set apart by lines. */
-const GRID_FROM = 5;
+export const GRID_FROM = 5;
 const HATCH_PERIOD = 8;
 
 /** Draws the square `side` x `side` pixels of what the camera shows; camera and side are in the same pixels as `pixels`. */
@@ -24,7 +27,7 @@ export function drawCells(pixels: Uint32Array, side: number, camera: Camera, pic
 }
 
 function drawEach(pixels: Uint32Array, side: number, camera: Camera, size: number, picture: Picture): void {
-  const { matrix, normalize, scale, palette } = picture;
+  const { matrix, normalize, scale, palette, hideDiagonal = false, hideBelow = 0 } = picture;
   const n = matrix.numClasses;
   const line = size >= GRID_FROM ? (size < 80 ? 1 : 2) : 0;
   const across = visibleClasses(camera.x, size, side, n);
@@ -48,13 +51,16 @@ function drawEach(pixels: Uint32Array, side: number, camera: Camera, size: numbe
     pixels.set(empty, start);
     const fill = (column: number, color: number) =>
       pixels.fill(color, start + left[column - across.first], start + Math.min(side, right(column)));
-    if (row >= across.first && row <= across.last && matrix.diagonal[row] > 0) {
-      fill(row, palette.correct[scale.correct(matrix.diagonal[row] / denominator(matrix, normalize, row, row))]);
+    if (row >= across.first && row <= across.last && matrix.diagonal[row] > 0 && !hideDiagonal) {
+      // What was confused within the rest, and what was not, is one number: neither correct nor wrong.
+      const value = matrix.diagonal[row] / denominator(matrix, normalize, row, row);
+      fill(row, row === matrix.rest ? palette.frame : palette.correct[scale.correct(value)]);
     }
     const end = matrix.rowStart[row + 1];
     for (let i = firstCellFrom(matrix, row, across.first); i < end && matrix.cols[i] <= across.last; i++) {
       const column = matrix.cols[i];
-      fill(column, palette.wrong[scale.wrong(matrix.counts[i] / denominator(matrix, normalize, row, column))]);
+      if (matrix.counts[i] >= hideBelow)
+        fill(column, palette.wrong[scale.wrong(matrix.counts[i] / denominator(matrix, normalize, row, column))]);
     }
     for (let y = top + 1; y < inner; y++) pixels.copyWithin(y * side, start, start + side);
     for (let y = inner; y < bottom; y++) pixels.fill(palette.grid, y * side, (y + 1) * side);
@@ -75,7 +81,7 @@ let wrongPool = new Float64Array(0);
 
 /** Several cells a pixel: the largest of them, so that one lone confusion is still seen and the legend stays true. */
 function drawPooled(pixels: Uint32Array, side: number, camera: Camera, size: number, picture: Picture): void {
-  const { matrix, normalize, scale, palette } = picture;
+  const { matrix, normalize, scale, palette, hideDiagonal = false, hideBelow = 0 } = picture;
   const { rowStart, cols, counts, diagonal, support } = matrix;
   if (correctPool.length !== pixels.length) {
     correctPool = new Float64Array(pixels.length);
@@ -101,11 +107,11 @@ function drawPooled(pixels: Uint32Array, side: number, camera: Camera, size: num
   const each = (visit: (at: number, row: number, column: number, count: number, pool: Float64Array) => void) => {
     for (let row = down.first; row <= down.last; row++) {
       const line = pixelOf(camera.y, row) * side;
-      if (diagonal[row] > 0 && row >= across.first && row <= across.last)
+      if (diagonal[row] > 0 && row >= across.first && row <= across.last && !hideDiagonal)
         visit(line + xOf[row], row, row, diagonal[row], correct);
       const end = rowStart[row + 1];
       for (let i = firstCellFrom(matrix, row, across.first); i < end && cols[i] <= across.last; i++) {
-        visit(line + xOf[cols[i]], row, cols[i], counts[i], wrong);
+        if (counts[i] >= hideBelow) visit(line + xOf[cols[i]], row, cols[i], counts[i], wrong);
       }
     }
   };
@@ -130,13 +136,13 @@ function drawPooled(pixels: Uint32Array, side: number, camera: Camera, size: num
   for (let x = 0; x < side; x++) if (!defined[x] && x % (HATCH_PERIOD / 2) === 0) dot(pixels, side, x - 2, x + 1, palette.hatch);
 }
 
-function hatch(pixels: Uint32Array, side: number, top: number, bottom: number, color: number): void {
+export function hatch(pixels: Uint32Array, side: number, top: number, bottom: number, color: number): void {
   for (let y = top; y < bottom; y++) {
     for (let x = (HATCH_PERIOD - (y % HATCH_PERIOD)) % HATCH_PERIOD; x < side; x += HATCH_PERIOD) pixels[y * side + x] = color;
   }
 }
 
-function dot(pixels: Uint32Array, side: number, left: number, right: number, color: number): void {
+export function dot(pixels: Uint32Array, side: number, left: number, right: number, color: number): void {
   for (let y = 2; y < side; y += HATCH_PERIOD / 2) {
     for (let x = left + 2; x < right; x += HATCH_PERIOD / 2) pixels[y * side + x] = color;
   }

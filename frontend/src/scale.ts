@@ -36,7 +36,10 @@ export function middleOf({ least, most }: { least: number; most: number }, color
 
 /** One extent for several matrices, so that a color means the same in all of them. */
 export function sharedExtent(matrices: readonly Matrix[], normalize: Normalize): Extent {
-  const extents = matrices.map((matrix) => extentOf(matrix, normalize));
+  return widest(matrices.map((matrix) => extentOf(matrix, normalize)));
+}
+
+export function widest(extents: readonly Extent[]): Extent {
   const over = (part: 'correct' | 'wrong') => {
     const ranges = extents.map((extent) => extent[part]).filter((range) => range.most > 0);
     return ranges.length === 0

@@ -56,16 +56,26 @@ export class Series {
     return this.decoded(step);
   }
 
+  /** A step that is asked for in passing: what is looked at stays as near as it was. */
+  async visit(step: number): Promise<Step> {
+    if (!this.records.has(step) && !this.fetching.has(step)) {
+      const range = this.rangeAround(step);
+      if (range) await this.fetch(range.first, range.last);
+    }
+    return this.decoded(step);
+  }
+
   /** Fetches what is nearest to a step first, then the rest as far as it is kept; a later call redirects an earlier one. */
   async prefetch(around: number): Promise<void> {
     this.around = around;
     if (this.prefetching) return;
     this.prefetching = true;
     try {
-      for (let range = this.nextRange(); range; range = this.nextRange()) {
+      for (let range = this.rangeAround(this.around); range; range = this.rangeAround(this.around)) {
         await this.decodeNear();
         await this.fetch(range.first, range.last);
       }
+      await Promise.all(this.fetching.values());
       await this.decodeNear();
     } finally {
       this.prefetching = false;
@@ -96,11 +106,11 @@ export class Series {
     }
   }
 
-  /** Steps next to each other that are not here, of about a batch's bytes, as near as can be to the step looked at. */
-  private nextRange(): { first: number; last: number } | null {
+  /** Steps next to each other that are not here, of about a batch's bytes, as near as can be to a step. */
+  private rangeAround(around: number | null): { first: number; last: number } | null {
     const { steps, sizes } = this.info;
-    const here = Math.max(0, steps.indexOf(this.around ?? Number.NaN));
-    const missing = (i: number) => i >= 0 && i < steps.length && !this.records.has(steps[i]);
+    const here = Math.max(0, steps.indexOf(around ?? Number.NaN));
+    const missing = (i: number) => i >= 0 && i < steps.length && !this.records.has(steps[i]) && !this.fetching.has(steps[i]);
     let near = -1;
     for (let distance = 0; near < 0 && distance < steps.length; distance++) {
       near = [here + distance, here - distance].find(missing) ?? -1;

@@ -1,12 +1,18 @@
 // Choices that outlive the page, in the browser's storage where there is one.
 
 import { effect, type Signal } from '@preact/signals';
-import { color, normalize, paletteName } from './state';
+import { WHOLE } from './metrics';
+import { barScale, color, metric, normalize, paletteName, panelTab, range, view } from './seen';
 
 const CHOICES: Record<string, { signal: Signal<string>; values: readonly string[] }> = {
+  view: { signal: view as Signal<string>, values: ['matrix', 'compare', 'difference', 'timeline'] },
+  panel: { signal: panelTab as Signal<string>, values: ['summary', 'classes', 'confusions', 'cell'] },
+  metric: { signal: metric as Signal<string>, values: WHOLE.map(({ name }) => name) },
   normalize: { signal: normalize as Signal<string>, values: ['counts', 'true', 'pred', 'all'] },
   color: { signal: color as Signal<string>, values: ['linear', 'log'] },
-  palette: { signal: paletteName as Signal<string>, values: ['blue-orange', 'green-red'] },
+  palette: { signal: paletteName as Signal<string>, values: ['blue-orange', 'green-red', 'cividis', 'viridis'] },
+  range: { signal: range as Signal<string>, values: ['auto', 'steps'] },
+  bars: { signal: barScale as Signal<string>, values: ['shared', 'row'] },
 };
 
 export function rememberSettings(): void {

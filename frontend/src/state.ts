@@ -1,18 +1,16 @@
-// What is looked at: signals, what follows from them, and the few things one can do. Knows nothing of the page.
+// What is logged and what of it is chosen: signals, and the few things one can do. Knows nothing of the page.
 
 import { batch, computed, signal } from '@preact/signals';
 import { fetchClasses, fetchSeries, fetchTags, type SeriesInfo, type TagRuns } from './api';
 import { type Camera, type Cell, FIT } from './camera';
-import type { Matrix, Normalize } from './matrix';
-import { type PaletteName, paletteOf } from './palette';
+import { type Summary, scan, summaryOf } from './history';
+import type { Matrix } from './matrix';
 import { decodeClasses } from './record';
-import { type ColorScale, scaleOf, sharedExtent } from './scale';
 import { Series } from './series';
 
-/** A cell under the pointer or the cursor, and the run in whose matrix it is. */
+/** A cell, by its places in what is shown, and the run in whose matrix it is. */
 export interface Cursor extends Cell {
   readonly run: string;
-  readonly byKeyboard: boolean;
 }
 
 /** What is shown of a run: the nearest step at or before the chosen one, and its matrix when it is here. */
@@ -32,7 +30,11 @@ export interface Problem {
 }
 
 export const MOST_RUNS = 8;
+export type BaselineStep = 'previous' | 'first' | 'same' | number;
+
 const PLAY_MILLISECONDS = 350;
+/** Charts that grow are drawn anew this often. */
+const TELL_MILLISECONDS = 250;
 const LEFT_OUT = 'the series is too large for TensorBoard to give whole; some steps are left out';
 
 export const tags = signal<readonly TagRuns[] | null>(null);
@@ -43,11 +45,14 @@ export const runPattern = signal('');
 export const wantedStep = signal<number | null>(null);
 export const playing = signal(false);
 export const camera = signal<Camera>(FIT);
+/** The cell that was clicked or gone to by keys: it stays when the pointer leaves. */
 export const cursor = signal<Cursor | null>(null);
-export const normalize = signal<Normalize>('counts');
-export const color = signal<ColorScale>('linear');
-export const paletteName = signal<PaletteName>('blue-orange');
-export const dark = signal(false);
+/** The cell under the pointer. */
+export const hover = signal<Cursor | null>(null);
+export const wantedSubject = signal<string | null>(null);
+/** What the chosen run is compared with: another run, or null for the run itself, at another or the same step. */
+export const baselineRun = signal<string | null>(null);
+export const baselineStep = signal<BaselineStep>('previous');
 const reports = signal<ReadonlyMap<string, Problem>>(new Map());
 /** Class names by the id of their list; null for a list that could not be had. */
 const classLists = signal<ReadonlyMap<string, readonly string[] | null>>(new Map());
@@ -55,7 +60,6 @@ const classLists = signal<ReadonlyMap<string, readonly string[] | null>>(new Map
 const arrived = signal(0);
 const noticed = signal(0);
 
-export const palette = computed(() => paletteOf(paletteName.value, dark.value));
 export const steps = computed(() => unionOfSteps(chosenRuns.value.map((run) => series.value.get(run)?.info.steps ?? [])));
 /** The chosen step: one of `steps`, or null when there are none. */
 export const step = computed(
@@ -79,41 +83,79 @@ let lastShown = new Map<string, Shown>();
 
 /** One entry a chosen run. While a matrix is on its way, the one before it stays, so that nothing flickers. */
 export const shown = computed<readonly Shown[]>(() => {
-  arrived.value;
-  const now = chosenRuns.value.map((run): Shown => {
-    const here = series.value.get(run);
-    const at = here && step.value !== null ? nearestEarlier(here.info.steps, step.value) : null;
-    const nothing = { run, step: null, matrix: null, names: null, problem: null, loading: false };
-    if (!here || at === null) return nothing;
-    const ready = here.ready(at);
-    const namesHere = ready && (!('matrix' in ready) || !ready.classesId || classLists.value.has(ready.classesId));
-    const failure = ready ? undefined : reports.value.get(`run ${run}, tag ${here.tag}`);
-    if (failure) return { ...nothing, step: at, problem: failure.what };
-    if (!ready || !namesHere) return { ...(lastShown.get(run) ?? { ...nothing, step: at }), loading: true };
-    if ('problem' in ready) return { ...nothing, step: at, problem: ready.problem };
-    const names = ready.classesId ? (classLists.value.get(ready.classesId) ?? null) : null;
-    return { ...nothing, step: at, matrix: ready.matrix, names };
-  });
+  const now = chosenRuns.value.map((run) => showing(run, step.value, lastShown.get(run)));
   lastShown = new Map(now.map((one) => [one.run, one]));
   return now;
 });
 
-/** The matrix that the cursor is told of: that of its run or, when that run is no longer shown, the first. */
-export const pointed = computed(() => {
-  const withMatrix = shown.value.filter((one) => one.matrix);
-  return withMatrix.find((one) => one.run === cursor.value?.run) ?? withMatrix[0];
+/** What is there of a run at a step or before it. */
+function showing(run: string, wanted: number | null, before: Shown | undefined): Shown {
+  arrived.value;
+  const here = series.value.get(run);
+  const at = here && wanted !== null ? nearestEarlier(here.info.steps, wanted) : null;
+  const nothing = { run, step: null, matrix: null, names: null, problem: null, loading: false };
+  if (!here || at === null) return nothing;
+  const ready = here.ready(at);
+  const namesHere = ready && (!('matrix' in ready) || !ready.classesId || classLists.value.has(ready.classesId));
+  const failure = ready ? undefined : reports.value.get(`run ${run}, tag ${here.tag}`);
+  if (failure) return { ...nothing, step: at, problem: failure.what };
+  if (!ready || !namesHere) return { ...(before ?? { ...nothing, step: at }), loading: true };
+  if ('problem' in ready) return { ...nothing, step: at, problem: ready.problem };
+  return { ...nothing, step: at, matrix: ready.matrix, names: namesOf(ready.classesId) };
+}
+
+/** The names of a class list; null where there is none or it could not be had. */
+function namesOf(classesId: string | null): readonly string[] | null {
+  return classesId ? (classLists.value.get(classesId) ?? null) : null;
+}
+
+/** The run that the side panel tells of and that is compared with the baseline: that of the cursor, or the first. */
+export const subject = computed(() => {
+  const runs = chosenRuns.value;
+  return wantedSubject.value !== null && runs.includes(wantedSubject.value) ? wantedSubject.value : (runs[0] ?? null);
+});
+/** The run and the step that a run at a step is compared with; null where there is none. */
+export function baselineFor(mine: string, at: number): { run: string; step: number } | null {
+  const run = baselineRun.value !== null && series.value.has(baselineRun.value) ? baselineRun.value : mine;
+  const all = series.value.get(run)?.info.steps ?? [];
+  const wanted = baselineStep.value;
+  let found: number | null;
+  if (wanted === 'first') found = all[0] ?? null;
+  else if (wanted === 'same') found = nearestEarlier(all, step.value ?? at);
+  else if (wanted === 'previous') found = all[all.findLastIndex((one) => one < at)] ?? null;
+  else found = nearestEarlier(all, wanted);
+  return found === null ? null : { run, step: found };
+}
+
+/** What the subject is compared with. */
+export const baselineAt = computed(() => {
+  const mine = shown.value.find((one) => one.run === subject.value);
+  return mine && mine.step !== null ? baselineFor(mine.run, mine.step) : null;
+});
+
+let lastBaseline: Shown | undefined;
+export const baseline = computed<Shown | null>(() => {
+  const at = baselineAt.value;
+  const before = lastBaseline?.run === at?.run ? lastBaseline : undefined;
+  lastBaseline = at ? showing(at.run, at.step, before) : undefined;
+  return lastBaseline ?? null;
 });
 
 /** Whether something else will be shown in a moment. */
 export const loading = computed(() => choosing.value > 0 || shown.value.some((one) => one.loading));
 
-export const extent = computed(() =>
-  sharedExtent(
-    shown.value.flatMap((one) => one.matrix ?? []),
-    normalize.value,
-  ),
-);
-export const scale = computed(() => scaleOf(extent.value, color.value));
+/** Run by run the summaries of its steps, as far as they have been made. */
+export const histories = signal<ReadonlyMap<string, ReadonlyMap<number, Summary>>>(new Map());
+/** How far the histories of the chosen runs are, from 0 to 1. */
+export const historyProgress = computed(() => {
+  let [done, all] = [0, 0];
+  for (const run of chosenRuns.value) {
+    const info = series.value.get(run)?.info;
+    all += info?.steps.length ?? 0;
+    done += Math.min(histories.value.get(run)?.size ?? 0, info?.steps.length ?? 0);
+  }
+  return all === 0 ? 1 : done / all;
+});
 
 /** The runs of the tag whose names the filter lets through; a filter that is no regular expression is taken as a text. */
 export const filteredRuns = computed(() => {
@@ -147,7 +189,7 @@ export async function refresh(): Promise<void> {
   try {
     const found = await fetchTags();
     const isThere = (wanted: string) => found.some((one) => one.tag === wanted);
-    const next = [wantedTag, tag.value].find(isThere) ?? found[0]?.tag ?? '';
+    const next = [restored?.tag ?? '', wantedTag, tag.value].find(isThere) ?? found[0]?.tag ?? '';
     if (next) await showTag(next);
     tags.value = found;
     clearProblem('TensorBoard');
@@ -157,6 +199,14 @@ export async function refresh(): Promise<void> {
 }
 
 let wantedTag = '';
+let restored: { tag: string; runs: readonly string[]; step: number | null } | null = null;
+
+/** Shows a tag, runs and a step of it, as far as they are there. */
+export async function restore(ofTag: string, runs: readonly string[], at: number | null): Promise<void> {
+  restored = { tag: ofTag, runs, step: at };
+  await refresh();
+  restored = null;
+}
 
 /** Shows a tag; for the tag already shown, looks for new steps and runs and keeps the view. */
 export async function showTag(next: string): Promise<void> {
@@ -170,15 +220,19 @@ export async function showTag(next: string): Promise<void> {
     const atEnd = step.value === null || step.value === newest;
     series.value = new Map(infos.map((info) => [info.run, (same && updated(info)) || seriesOf(next, info)]));
     tag.value = next;
-    const kept = chosenRuns.value.filter((run) => series.value.has(run));
+    const before = restored?.tag === next ? restored.runs : chosenRuns.value;
+    const kept = before.filter((run) => series.value.has(run)).slice(0, MOST_RUNS);
     chosenRuns.value = kept.length > 0 ? kept : filteredRuns.value.concat([...series.value.keys()]).slice(0, 1);
     // Someone who looks at the newest step follows the training; anyone else stays where they are.
     if (!same || atEnd) wantedStep.value = null;
+    if (restored?.tag === next) wantedStep.value = restored.step;
     if (!same) {
       lastShown = new Map();
       reports.value = new Map(); // those of the tag before
+      histories.value = new Map();
       camera.value = FIT;
       cursor.value = null;
+      hover.value = null;
     }
   });
   clearProblem(`tag ${next}`);
@@ -197,10 +251,27 @@ export function chooseTag(next: string): void {
 
 export function toggleRun(run: string): void {
   const chosen = chosenRuns.value;
-  if (chosen.includes(run)) chosenRuns.value = chosen.filter((other) => other !== run);
-  else chosenRuns.value = [...series.value.keys()].filter((other) => other === run || chosen.includes(other)).slice(0, MOST_RUNS);
+  chooseRuns(chosen.includes(run) ? chosen.filter((other) => other !== run) : [...chosen, run]);
+}
+
+/** Chooses runs, as many as can be shown; they stand in the order of the list. */
+export function chooseRuns(runs: readonly string[]): void {
+  const wanted = new Set(runs);
+  chosenRuns.value = [...series.value.keys()].filter((run) => wanted.has(run)).slice(0, MOST_RUNS);
   loadShown();
 }
+
+/** Which of the run colors every chosen run has: it keeps it while it is chosen. */
+export const runSlots = computed<ReadonlyMap<string, number>>(() => {
+  const kept = new Map([...lastSlots].filter(([run]) => chosenRuns.value.includes(run)));
+  for (const run of chosenRuns.value) {
+    const taken = new Set(kept.values());
+    if (!kept.has(run)) kept.set(run, [...Array(MOST_RUNS).keys()].find((slot) => !taken.has(slot)) ?? 0);
+  }
+  lastSlots = kept;
+  return kept;
+});
+let lastSlots: ReadonlyMap<string, number> = new Map();
 
 export function goToStep(next: number): void {
   wantedStep.value = next;
@@ -249,6 +320,64 @@ async function loadStep(here: Series, at: number): Promise<void> {
   await here.prefetch(at);
 }
 
+/** Loads a step that is looked at in passing: the baseline, or where an order was made. */
+export async function loadAside(run: string, at: number): Promise<void> {
+  const here = series.value.get(run);
+  if (!here || here.ready(at)) return;
+  const where = `run ${run}, tag ${here.tag}, step ${at}`;
+  try {
+    const loaded = await here.visit(at);
+    if ('matrix' in loaded && loaded.classesId) await loadClassList(run, loaded.classesId);
+    clearProblem(where);
+  } catch (error) {
+    report(where, (error as Error).message);
+  }
+  arrived.value++;
+}
+
+let wantedHistories = '';
+let loadingHistories: Promise<void> | null = null;
+
+/** Summarizes every step of the chosen runs that is not yet summarized, run by run, the subject first. */
+export function loadHistories(): Promise<void> {
+  const runs = [...chosenRuns.value].sort((a, b) => Number(b === subject.value) - Number(a === subject.value));
+  const wanted = `${tag.value}\n${runs.join('\n')}\n${runs.map((run) => series.value.get(run)?.info.wall_times.at(-1))}`;
+  if (loadingHistories && wantedHistories === wanted) return loadingHistories;
+  wantedHistories = wanted;
+  const mine = summarize(runs, () => wantedHistories === wanted).finally(() => {
+    if (loadingHistories === mine) loadingHistories = null;
+  });
+  loadingHistories = mine;
+  return mine;
+}
+
+async function summarize(runs: readonly string[], isWanted: () => boolean): Promise<void> {
+  for (const run of runs) {
+    const here = series.value.get(run);
+    if (!here) continue;
+    const logged = new Map(here.info.steps.map((at, i) => [at, here.info.wall_times[i]]));
+    const known = new Map([...(histories.value.get(run) ?? [])].filter(([at, one]) => logged.get(at) === one.wallTime));
+    const missing = here.info.steps.filter((at) => !known.has(at));
+    const tell = () => {
+      histories.value = new Map(histories.value).set(run, new Map(known));
+    };
+    let told = performance.now();
+    const where = `run ${run}, its other steps`;
+    await scan(here, missing, isWanted, async (at, matrix, classesId) => {
+      const names = await namesFor(run, classesId);
+      known.set(at, summaryOf(at, logged.get(at) ?? Number.NaN, matrix, { size: matrix.numClasses, names }));
+      if (performance.now() - told < TELL_MILLISECONDS) return;
+      tell();
+      told = performance.now();
+    }).then(
+      () => clearProblem(where),
+      (error: Error) => report(where, error.message),
+    );
+    if (!isWanted()) return;
+    if (missing.some((at) => known.has(at))) tell();
+  }
+}
+
 async function loadClassList(run: string, id: string): Promise<void> {
   const where = `run ${run}, class names`;
   // What one run has lost, another may have; this one is not asked again before the next reload.
@@ -261,6 +390,12 @@ async function loadClassList(run: string, id: string): Promise<void> {
     report(where, `${(error as Error).message}; classes are shown by number`);
   }
   classLists.value = new Map(classLists.value).set(id, classLists.value.get(id) ?? names);
+}
+
+/** The names of a class list, loaded if they are not here yet. */
+export async function namesFor(run: string, classesId: string | null): Promise<readonly string[] | null> {
+  if (classesId && !classLists.value.has(classesId)) await loadClassList(run, classesId);
+  return namesOf(classesId);
 }
 
 function updated(info: SeriesInfo): Series | undefined {

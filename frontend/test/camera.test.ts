@@ -45,7 +45,7 @@ function expectLegal(camera: Camera, side: number, n: number): void {
 
 test('the viewport fills the space, except for a few classes', () => {
   expect(viewportSide(700.7, 10_000)).toBe(700);
-  expect(viewportSide(700, 2)).toBe(240);
+  expect(viewportSide(700, 2)).toBe(440);
   expect(viewportSide(100, 2)).toBe(100);
   expect(viewportSide(-3, 2)).toBe(0);
 });

@@ -1,5 +1,16 @@
 import { describe, expect, test } from 'vitest';
-import { cellInWords, compactCount, exactCount, nameOf, percent, shareOf, shortValue } from '../src/format';
+import {
+  cellInWords,
+  compactCount,
+  exactCount,
+  metricText,
+  nameOf,
+  percent,
+  pointsText,
+  shareOf,
+  shortValue,
+  signedMetric,
+} from '../src/format';
 import { matrixFrom, NORMALIZATIONS, PETS, randomCounts, seeded, valueIn } from './samples';
 
 test.each([
@@ -54,6 +65,42 @@ test.each([
   [1e-300, '1e-298%'],
 ])('the share %d is %s', (share, text) => {
   expect(percent(share)).toBe(text);
+});
+
+test.each([
+  [0.12345, 'f1_macro', '0.123'],
+  [1, 'accuracy', '1.000'],
+  [-0.5, 'cohen_kappa', '-0.500'],
+  [Number.NaN, 'recall_macro', 'n/a'],
+  [12_345, 'total', '12,345'],
+  [0.25, 'total', '0.25'],
+])('the metric %d, %s, is %s', (value, name, text) => {
+  expect(metricText(value, name)).toBe(text);
+});
+
+test.each([
+  [0.0625, 'f1_macro', '+0.063'],
+  [-0.0625, 'f1_macro', '−0.063'],
+  [0, 'f1_macro', '0'],
+  [0.0004, 'f1_macro', '0'], // nothing that could be told
+  [-0.0004, 'f1_macro', '0'],
+  [1234, 'total', '+1,234'],
+  [-1_000_000, 'total', '−1,000,000'],
+  [0, 'total', '0'],
+])('a change by %d, %s, is %s', (change, name, text) => {
+  expect(signedMetric(change, name)).toBe(text);
+});
+
+test.each([
+  [0.123, '+12.3 points'],
+  [-0.123, '−12.3 points'],
+  [0, '±0.0 points'],
+  [0.0004, '±0.0 points'],
+  [-0.0004, '±0.0 points'],
+  [0.0006, '+0.1 points'],
+  [-1, '−100.0 points'],
+])('a change of a share by %d is %s', (change, text) => {
+  expect(pointsText(change)).toBe(text);
 });
 
 test('only nothing is 0%, only everything is 100%', () => {

@@ -1,5 +1,5 @@
 import { afterEach, describe, expect, test, vi } from 'vitest';
-import { onDarkMode, onReload, runFilter } from '../src/host';
+import { linkStorage, onDarkMode, onReload, runFilter } from '../src/host';
 
 afterEach(() => {
   vi.unstubAllGlobals();
@@ -101,5 +101,100 @@ describe('runFilter', () => {
   test('is empty where the page around may not be looked at', () => {
     stubWindow({}, Object.defineProperty({}, 'document', { get: () => { throw new DOMException('blocked'); } })); // biome-ignore format: one line
     expect(runFilter()).toBe('');
+  });
+});
+
+describe('linkStorage', () => {
+  const VIEW = 'tag=a%20b&run=x/y&find=ünï #%&cell=1 2 run';
+
+  /** A page with an address of its own, as far as host.ts looks. */
+  function pageAt(hash: string) {
+    const location = { hash, pathname: '/plugin/', href: `http://localhost/plugin/${hash}` };
+    const listeners: Record<string, () => void> = {};
+    const replaceState = (_state: null, _title: string, url: string) => {
+      location.hash = url.includes('#') ? url.slice(url.indexOf('#')) : '';
+      location.href = `http://localhost/plugin/${location.hash}`;
+    };
+    const addEventListener = (type: string, listener: () => void) => {
+      listeners[type] = listener;
+    };
+    return { page: { location, history: { replaceState }, addEventListener }, listeners };
+  }
+
+  describe('in TensorBoard', () => {
+    /** As much of its store as is used: what is set stands in the address of the page around, and empty texts do not. */
+    function inTensorBoard() {
+      const kept = new Map<string, string>();
+      const options: object[] = [];
+      const tf_storage = {
+        getString: (key: string) => kept.get(key) ?? '',
+        setString: (key: string, value: string, how: object) => {
+          kept.set(key, value);
+          options.push(how);
+        },
+      };
+      const { page, listeners } = pageAt('#custom');
+      stubWindow({}, { ...page, tensorboard: { tf_storage } });
+      return { kept, options, listeners };
+    }
+
+    test('is in its own store, of which the address is made', () => {
+      const { kept, options } = inTensorBoard();
+      const storage = linkStorage();
+      expect(storage.get()).toBe('');
+      storage.set(VIEW);
+      expect(storage.get()).toBe(VIEW);
+      expect([...kept]).toEqual([['p.confusion_matrix.view', VIEW]]);
+      expect(options).toEqual([{ useLocationReplace: true, defaultValue: '' }]);
+      expect(storage.address()).toBe('http://localhost/plugin/#custom');
+    });
+
+    test('calls back when the address around is changed', () => {
+      const { listeners } = inTensorBoard();
+      const look = vi.fn();
+      linkStorage().onChange(look);
+      listeners.hashchange();
+      expect(look).toHaveBeenCalledTimes(1);
+    });
+  });
+
+  const BLOCKED = Object.defineProperty({}, 'tensorboard', { get: () => { throw new DOMException('blocked'); } }); // biome-ignore format: one line
+  const OLD = { tensorboard: { tf_storage: { getString: () => 'x' } } };
+
+  describe.each([
+    ['alone', null],
+    ['in a page of another origin', BLOCKED],
+    ['in another page', {}],
+    ['in a TensorBoard that has another store', OLD],
+  ])('%s', (_where, parent) => {
+    test('is in the address of the page itself', () => {
+      const { page } = pageAt('');
+      stubWindow(page, parent);
+      const storage = linkStorage();
+      expect(storage.get()).toBe('');
+      storage.set(VIEW);
+      expect(page.location.hash).not.toMatch(/[ "<>]/);
+      expect(storage.get()).toBe(VIEW);
+      expect(storage.address()).toBe(page.location.href);
+      storage.set('');
+      expect(page.location.hash).toBe('');
+      expect(storage.get()).toBe('');
+    });
+
+    test('calls back when the address is changed', () => {
+      const { page, listeners } = pageAt('');
+      stubWindow(page, parent);
+      const look = vi.fn();
+      linkStorage().onChange(look);
+      listeners.hashchange();
+      expect(look).toHaveBeenCalledTimes(1);
+    });
+  });
+
+  // The page then opens nothing at all.
+  test.each(['#tag%3Dval%26run%3Da%2', '#100%', '#%ff'])('an address that was cut off is no error: %s', (hash) => {
+    const { page } = pageAt(hash);
+    stubWindow(page, null);
+    expect(linkStorage().get()).toEqual(expect.any(String));
   });
 });

@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { cellSize, constrained, FIT, largestZoom, visibleClasses } from '../src/camera';
 import { shortValue } from '../src/format';
-import { axisLabels, cellNumbers, cutInTheMiddle, gradientOf, labelWidth, numberSize, strideOf } from '../src/marks';
+import { axisLabels, cellNumbers, cutInTheMiddle, cutTo, gradientOf, labelWidth, numberSize, strideOf } from '../src/marks';
 import { extentOf, type Normalize } from '../src/matrix';
 import { inkOn, paletteOf, toCss } from '../src/palette';
 import type { Picture } from '../src/raster';
@@ -92,6 +92,18 @@ describe('cutInTheMiddle', () => {
     }
   });
 
+  test('by letters keeps at most so many, the sign among them', () => {
+    for (let round = 0; round < 200; round++) {
+      const text = anyText();
+      const most = whole(draw, 1, 40);
+      const cut = [...cutTo(text, most)];
+      expect(cut).toHaveLength(Math.min(most, [...text].length));
+      if ([...text].length <= most) expect(cut.join('')).toBe(text);
+      else expect(cut.indexOf('…')).toBe(Math.ceil((most - 1) / 2));
+    }
+    expect(cutTo('🐈🐕🐜🐈', 3)).toBe('🐈…🐈');
+  });
+
   test('never splits an emoji', () => {
     const text = '🐈🐕🐜🐈🐕🐜🐈🐕🐜';
     const half = /\p{Surrogate}/u;
@@ -153,9 +165,9 @@ describe('labelWidth', () => {
 describe('cellNumbers', () => {
   const MUTED = '#5f6368';
   const palette = paletteOf('blue-orange', false);
-  const pictureOf = (counts: number[][], normalize: Normalize): Picture => {
+  const pictureOf = (counts: number[][], normalize: Normalize, more: Partial<Picture> = {}): Picture => {
     const matrix = matrixFrom(counts);
-    return { matrix, normalize, scale: scaleOf(extentOf(matrix, normalize), 'linear'), palette };
+    return { matrix, normalize, scale: scaleOf(extentOf(matrix, normalize), 'linear'), palette, ...more };
   };
   const narrow = () => 1;
 
@@ -170,7 +182,8 @@ describe('cellNumbers', () => {
       const camera = constrained({ x: -draw() * side * k, y: -draw() * side * k, k }, side, n);
       const size = cellSize(camera, side, n);
       const [across, down] = [visibleClasses(camera.x, size, side, n), visibleClasses(camera.y, size, side, n)];
-      const picture = pictureOf(counts, normalize);
+      const [hideDiagonal, hideBelow] = [round % 4 === 1, round % 4 === 2 ? 10 : 0];
+      const picture = pictureOf(counts, normalize, { hideDiagonal, hideBelow });
       const expected: object[] = [];
       for (let row = down.first; row <= down.last; row++) {
         for (let col = across.first; col <= across.last; col++) {
@@ -178,6 +191,7 @@ describe('cellNumbers', () => {
           const zero = counts[row][col] === 0;
           const unseen = counts[row].every((count) => count === 0);
           if (size < 24 || Number.isNaN(value) || (zero && (size < 36 || unseen))) continue;
+          if (row === col ? hideDiagonal : !zero && counts[row][col] < hideBelow) continue;
           const text = shortValue(value, normalize);
           if (measure(text) > size - 4) continue;
           const color = row === col ? palette.correct[picture.scale.correct(value)] : palette.wrong[picture.scale.wrong(value)];
@@ -217,8 +231,18 @@ describe('cellNumbers', () => {
     expect(texts(120, 'all')).toEqual(['0.012%', '0.001%', '0%', '0%', '99.9%', '0.007%']);
   });
 
+  test('of what is summed up as one are written on its color, which is neither right nor wrong', () => {
+    const inkOf = (dark: boolean, rest: Partial<{ rest: number }>) => {
+      const picture = { ...pictureOf(counts, 'counts'), palette: paletteOf('blue-orange', dark) };
+      const numbers = cellNumbers(120, FIT, { ...picture, matrix: { ...picture.matrix, ...rest } }, MUTED, narrow);
+      return numbers.find(({ text }) => text === '12')?.ink;
+    };
+    for (const dark of [false, true]) expect(inkOf(dark, { rest: 0 })).toBe(inkOn(paletteOf('blue-orange', dark).frame));
+    expect(inkOf(false, { rest: 0 })).not.toBe(inkOf(false, {}));
+  });
+
   test('are written in a size that grows with the cell, within bounds', () => {
-    expect([10, 24, 30, 40, 50, 60, 96, 500].map(numberSize)).toEqual([10, 10, 10, 12, 15, 18, 20, 20]);
+    expect([10, 24, 30, 40, 50, 60, 96, 500].map(numberSize)).toEqual([10, 10, 10, 12, 15, 18, 26, 26]);
   });
 });
 

@@ -85,6 +85,28 @@ test('the extent of correct and of wrong cells', () => {
   }
 });
 
+test('what is summed up as one is no part of the extent', () => {
+  let narrower = 0;
+  for (const { counts, matrix, classes } of MATRICES) {
+    for (const rest of [0, counts.length - 1]) {
+      for (const normalize of NORMALIZATIONS) {
+        const others = classes.filter((index) => index !== rest);
+        const range = (correct: boolean) => {
+          const cells = others
+            .flatMap((row) => others.map((col) => [row, col]))
+            .filter(([row, col]) => (row === col) === correct);
+          const values = cells.map(([row, col]) => valueIn(counts, normalize, row, col)).filter((value) => value > 0);
+          return values.length === 0 ? { least: 0, most: 0 } : { least: Math.min(...values), most: Math.max(...values) };
+        };
+        const found = extentOf({ ...matrix, rest }, normalize);
+        expect(found).toEqual({ correct: range(true), wrong: range(false) });
+        if (found.wrong.most < extentOf(matrix, normalize).wrong.most) narrower++;
+      }
+    }
+  }
+  expect(narrower).toBeGreaterThan(10);
+});
+
 test('the samples hold what these tests are about', () => {
   const some = (holds: (matrix: Matrix) => boolean) => MATRICES.filter(({ matrix }) => holds(matrix)).length;
   expect(some(({ support }) => support.includes(0))).toBeGreaterThan(5);

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { inkOn, type PaletteName, packed, paletteOf, toCss } from '../src/palette';
+import { divergingRamps, inkOn, type PaletteName, packed, paletteOf, runColor, runRamp, toCss } from '../src/palette';
 import { seeded, whole } from './samples';
 
 type Channels = [red: number, green: number, blue: number];
@@ -32,8 +32,16 @@ function opaque(color: number): Channels {
   return [red, green, blue];
 }
 
-const NAMES: readonly PaletteName[] = ['blue-orange', 'green-red'];
+const TWO_HUES: readonly PaletteName[] = ['blue-orange', 'green-red'];
+const NAMES: readonly PaletteName[] = [...TWO_HUES, 'cividis', 'viridis'];
+const SLOTS = [0, 1, 2, 3, 4, 5, 6, 7];
 const PALETTES = NAMES.flatMap((name) => [false, true].map((dark) => ({ name, dark, palette: paletteOf(name, dark) })));
+
+/** The largest difference of a channel. */
+function distance(a: number, b: number): number {
+  const [one, other] = [opaque(a), opaque(b)];
+  return Math.max(...one.map((channel, i) => Math.abs(channel - other[i])));
+}
 
 test('colors are packed as a canvas keeps them', () => {
   expect(channelsOf(packed(1, 2, 3))).toEqual([1, 2, 3, 255]);
@@ -53,7 +61,7 @@ test('ink is black or white, and can be read on any color', () => {
   expect(inks.size).toBe(2);
 });
 
-describe.each(PALETTES)('$name, dark: $dark', ({ dark, palette }) => {
+describe.each(PALETTES)('$name, dark: $dark', ({ name, dark, palette }) => {
   const zero = opaque(palette.zero);
 
   describe.each(['correct', 'wrong'] as const)('%s', (part) => {
@@ -78,8 +86,7 @@ describe.each(PALETTES)('$name, dark: $dark', ({ dark, palette }) => {
     });
 
     test('its lowest color is not that of an empty cell', () => {
-      const lowest = opaque(ramp[1]);
-      expect(Math.max(...lowest.map((channel, i) => Math.abs(channel - zero[i])))).toBeGreaterThanOrEqual(24);
+      expect(distance(ramp[1], palette.zero)).toBeGreaterThanOrEqual(24);
     });
   });
 
@@ -92,10 +99,61 @@ describe.each(PALETTES)('$name, dark: $dark', ({ dark, palette }) => {
     expect(palette.hatch).not.toBe(palette.grid);
   });
 
-  test('correct and wrong cells can be told apart at every place', () => {
+  test('correct and wrong cells can be told apart at every place, where they have hues of their own', () => {
     for (let place = 1; place < 256; place++) {
-      const [a, b] = [opaque(palette.correct[place]), opaque(palette.wrong[place])];
-      expect(Math.max(...a.map((channel, i) => Math.abs(channel - b[i])))).toBeGreaterThan(30);
+      if (TWO_HUES.includes(name)) expect(distance(palette.correct[place], palette.wrong[place])).toBeGreaterThan(30);
+      else expect(palette.correct[place]).toBe(palette.wrong[place]);
     }
+  });
+});
+
+describe.each([false, true])('the colors of runs, dark: %s', (dark) => {
+  const { zero, grid } = paletteOf('blue-orange', dark);
+
+  test.each(SLOTS)('that of slot %i goes from faint to full, away from the page', (slot) => {
+    const ramp = runRamp(slot, dark);
+    expect(ramp.length).toBe(256);
+    expect(opaque(ramp[255])).toEqual(fromHex(runColor(slot, dark)));
+    for (let place = 1; place < 256; place++) {
+      expect(distance(ramp[place], zero)).toBeGreaterThanOrEqual(distance(ramp[place - 1], zero));
+    }
+    expect(distance(ramp[1], zero)).toBeGreaterThanOrEqual(24);
+    expect(ramp).not.toContain(grid);
+    expect(contrast(opaque(ramp[255]), opaque(zero))).toBeGreaterThan(2.9);
+  });
+
+  test('can be told apart, and come again when there are no more', () => {
+    for (const one of SLOTS) {
+      expect(runColor(one + SLOTS.length, dark)).toBe(runColor(one, dark));
+      for (const other of SLOTS.slice(0, one)) {
+        expect(distance(runRamp(one, dark)[255], runRamp(other, dark)[255])).toBeGreaterThan(40);
+      }
+    }
+  });
+});
+
+describe.each([false, true])('the colors of changes, dark: %s', (dark) => {
+  const { more, less, noise } = divergingRamps(dark);
+  const { zero } = paletteOf('blue-orange', dark);
+
+  test('more and less can be told apart at every place, and from what may be noise', () => {
+    for (let place = 1; place < 256; place++) {
+      expect(distance(more[place], less[place])).toBeGreaterThan(15);
+      if (place > 100) {
+        expect(distance(more[place], noise[place])).toBeGreaterThan(30);
+        expect(distance(less[place], noise[place])).toBeGreaterThan(30);
+      }
+    }
+  });
+
+  test('what may be noise is grey, and not nothing', () => {
+    for (const color of noise) {
+      const channels = opaque(color);
+      expect(Math.max(...channels) - Math.min(...channels)).toBeLessThanOrEqual(8);
+    }
+    expect(distance(noise[1], zero)).toBeGreaterThanOrEqual(10);
+    expect(distance(noise[255], zero)).toBeGreaterThan(distance(noise[1], zero));
+    expect(distance(noise[255], zero)).toBeLessThan(distance(more[255], zero));
+    expect(distance(noise[255], zero)).toBeLessThan(distance(less[255], zero));
   });
 });

@@ -10,7 +10,17 @@ const PALETTE = paletteOf('blue-orange', false);
 
 /** The palette with colors that no two kinds of pixel share. */
 function pictureOf(matrix: Matrix, normalize: Normalize = 'counts', palette: Palette = PALETTE): Picture {
-  return { matrix, normalize, scale: scaleOf(extentOf(matrix, normalize), 'linear'), palette: { ...palette, hatch: 0xff0000ff } };
+  return {
+    matrix,
+    normalize,
+    scale: scaleOf(extentOf(matrix, normalize), 'linear'),
+    palette: { ...palette, hatch: 0xff0000ff, frame: 0xff00ff00 },
+  };
+}
+
+/** Whether a cell is drawn as if it were empty. */
+function isHidden(row: number, col: number, count: number, { hideDiagonal = false, hideBelow = 0 }: Picture): boolean {
+  return row === col ? hideDiagonal : count < hideBelow;
 }
 
 function drawn(side: number, camera: Camera, picture: Picture): Uint32Array {
@@ -39,7 +49,9 @@ function pixelOf(x: number, y: number, size: number, camera: Camera, counts: num
   if (neverSeen && !row.onLine && (x + y) % 8 === 0) return palette.hatch;
   if (undefinedColumn && !col.onLine && y % 4 === 2 && x - col.start >= 2 && (x - col.start) % 4 === 2) return palette.hatch;
   if (row.onLine || col.onLine) return palette.grid;
-  if (counts[row.index][col.index] === 0) return palette.zero;
+  const count = counts[row.index][col.index];
+  if (count === 0 || isHidden(row.index, col.index, count, picture)) return palette.zero;
+  if (row.index === col.index && row.index === picture.matrix.rest) return palette.frame;
   const value = share(row.index, col.index);
   return row.index === col.index ? palette.correct[scale.correct(value)] : palette.wrong[scale.wrong(value)];
 }
@@ -59,6 +71,7 @@ function pooledPixel(x: number, y: number, size: number, camera: Camera, counts:
     const cells = rows.flatMap((row) => cols.map((col) => ({ row, col })));
     const values = cells
       .filter(({ row, col }) => (row === col) === correct && counts[row][col] > 0)
+      .filter(({ row, col }) => !isHidden(row, col, counts[row][col], picture))
       .map(({ row, col }) => valueIn(counts, normalize, row, col));
     return Math.max(0, ...values);
   };
@@ -118,6 +131,30 @@ describe('against the rules, pixel by pixel', () => {
       const counts = randomCounts(draw, 30, 0.05);
       const picture = pictureOf(matrixFrom(counts), NORMALIZATIONS[round % 4]);
       expect(difference(9, FIT, counts, picture, pooledPixel)).toBeNull();
+    }
+  });
+
+  test.each([[{ hideDiagonal: true }], [{ hideBelow: 15 }], [{ hideDiagonal: true, hideBelow: 1000 }]])(
+    'without what is hidden: %j',
+    (hidden) => {
+      for (let round = 0; round < 8; round++) {
+        const normalize = NORMALIZATIONS[round % 4];
+        const few = randomCounts(draw, 6);
+        expect(
+          difference(37, anyCamera(37, 6, 1.7), few, { ...pictureOf(matrixFrom(few), normalize), ...hidden }, pixelOf),
+        ).toBeNull();
+        const many = randomCounts(draw, 30, 0.3);
+        const picture = { ...pictureOf(matrixFrom(many), normalize), ...hidden };
+        expect(difference(11, anyCamera(11, 30, 1.2), many, picture, pooledPixel)).toBeNull();
+      }
+    },
+  );
+
+  test('with the rest summed up at the last place', () => {
+    for (const normalize of NORMALIZATIONS) {
+      const counts = randomCounts(draw, 5, 1);
+      const picture = pictureOf({ ...matrixFrom(counts), rest: 4 }, normalize);
+      expect(difference(40, FIT, counts, picture, pixelOf)).toBeNull();
     }
   });
 

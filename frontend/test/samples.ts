@@ -1,7 +1,7 @@
 // Matrices and records for the tests: seeded ones, ones written out, and the golden ones that pytest reads too.
 
 import { readFileSync } from 'node:fs';
-import { type Matrix, matrixOf, type Normalize } from '../src/matrix';
+import { countAt, type Matrix, matrixOf, type Normalize } from '../src/matrix';
 
 export const NORMALIZATIONS: readonly Normalize[] = ['counts', 'true', 'pred', 'all'];
 export const RECORDS = new URL('../../tests/records/', import.meta.url);
@@ -68,6 +68,22 @@ export function matrixFromCells(numClasses: number, cells: readonly (readonly [n
   );
 }
 
+/** Every count by true class, then predicted class. */
+export function denseOf(matrix: Matrix): number[][] {
+  const classes = [...matrix.diagonal.keys()];
+  return classes.map((row) => classes.map((col) => countAt(matrix, row, col)));
+}
+
+/** The numbers below `length` in a seeded order. */
+export function shuffled(draw: () => number, length: number): number[] {
+  const order = [...Array(length).keys()];
+  for (let i = length - 1; i > 0; i--) {
+    const j = whole(draw, 0, i);
+    [order[i], order[j]] = [order[j], order[i]];
+  }
+  return order;
+}
+
 /** The value of a cell by the definition, from the counts alone; NaN where the share is undefined. */
 export function valueIn(counts: readonly (readonly number[])[], normalize: Normalize, row: number, col: number): number {
   const sum = (numbers: readonly number[]) => numbers.reduce((total, number) => total + number, 0);
@@ -80,13 +96,21 @@ export function valueIn(counts: readonly (readonly number[])[], normalize: Norma
   return counts[row][col] / of[normalize]();
 }
 
+/** The first pixel in which two pictures differ, in words; null where none does. Faster by far than to expect each of them. */
+export function pixelDifference(found: Uint32Array, expected: Uint32Array, side: number): string | null {
+  const at = expected.findIndex((color, i) => color !== found[i]);
+  if (at < 0) return null;
+  return `pixel (${at % side}, ${Math.floor(at / side)}) of ${side}: ${found[at].toString(16)} instead of ${expected[at].toString(16)}`;
+}
+
 export function golden(name: string): Uint8Array<ArrayBuffer> {
   return new Uint8Array(readFileSync(new URL(`${name}.bin`, RECORDS)));
 }
 
 /** The record of any header (a text need not be JSON) and planes, fitting or not. */
 export async function sealed(header: object | string, planes: Iterable<number> = []): Promise<Uint8Array<ArrayBuffer>> {
-  const text = new TextEncoder().encode(typeof header === 'string' ? header : JSON.stringify(header));
+  const ascii = (json: string) => json.replace(/[^ -~]/g, (letter) => `\\u${letter.charCodeAt(0).toString(16).padStart(4, '0')}`);
+  const text = new TextEncoder().encode(typeof header === 'string' ? header : ascii(JSON.stringify(header)));
   const length = new Uint8Array(4);
   new DataView(length.buffer).setUint32(0, text.length, true);
   return sealedBody(Uint8Array.from([...length, ...text, ...planes]));

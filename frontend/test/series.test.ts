@@ -82,6 +82,17 @@ test('a step that is here, or on its way, is not asked for again', async () => {
   expect(server.asked).toHaveLength(2);
 });
 
+test('a step visited in passing is there, and what is looked at stays nearest', async () => {
+  const record = await emptyMatrix(900_000);
+  for (const step of STEPS.slice(0, 8)) server.log('val', 'run', step, record);
+  const series = seriesNow();
+  const looked = await series.load(0);
+  for (const step of STEPS.slice(1, 8)) expect(matrixOf(await series.visit(step)).numClasses).toBe(900_000);
+  expect(series.ready(0)).toBe(looked);
+  // Of the others there was room for three: those that are nearest to the one looked at.
+  expect(STEPS.filter((step) => series.ready(step))).toEqual([0, 10, 20, 30]);
+});
+
 test('a step that arrives twice stays what it is', async () => {
   await logSteps(STEPS);
   server.log('val', 'run', 20, golden('damaged'));

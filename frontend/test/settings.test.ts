@@ -1,8 +1,38 @@
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
 
+type Seen = typeof import('../src/seen');
+
 let stored: Map<string, string>;
-let state: typeof import('../src/state');
+let seen: Seen;
 let rememberSettings: () => void;
+
+/** A choice by its name in the storage: where it is, what it is at first, and another one. */
+const CHOICES = [
+  ['view', (of: Seen) => of.view, 'matrix', 'timeline'],
+  ['panel', (of: Seen) => of.panelTab, 'summary', 'cell'],
+  ['metric', (of: Seen) => of.metric, 'f1_macro', 'cohen_kappa'],
+  ['normalize', (of: Seen) => of.normalize, 'counts', 'pred'],
+  ['color', (of: Seen) => of.color, 'linear', 'log'],
+  ['palette', (of: Seen) => of.paletteName, 'blue-orange', 'viridis'],
+  ['range', (of: Seen) => of.range, 'auto', 'steps'],
+  ['bars', (of: Seen) => of.barScale, 'shared', 'row'],
+] as const;
+const FIRST = CHOICES.map(([, , first]) => first);
+const OTHERS = CHOICES.map(([, , , other]) => other);
+
+const chosen = () => CHOICES.map(([, signal]) => signal(seen).value);
+const inStorage = () => CHOICES.map(([name]) => stored.get(`confusion_matrix.${name}`));
+
+/** As if the page was opened. */
+async function open(): Promise<void> {
+  vi.resetModules();
+  seen = await import('../src/seen');
+  ({ rememberSettings } = await import('../src/settings'));
+}
+
+function choose(values: readonly string[]): void {
+  for (const [i, [, signal]] of CHOICES.entries()) signal(seen).value = values[i] as never;
+}
 
 beforeEach(async () => {
   stored = new Map();
@@ -10,41 +40,38 @@ beforeEach(async () => {
     getItem: (key: string) => stored.get(key) ?? null,
     setItem: (key: string, value: string) => void stored.set(key, value),
   });
-  vi.resetModules();
-  state = await import('../src/state');
-  ({ rememberSettings } = await import('../src/settings'));
+  await open();
 });
 afterEach(() => {
   vi.unstubAllGlobals();
 });
 
-const chosen = () => [state.normalize.value, state.color.value, state.paletteName.value];
-
-test('choices are kept, and found again', () => {
+test('choices are kept, and found again', async () => {
   rememberSettings();
-  expect(chosen()).toEqual(['counts', 'linear', 'blue-orange']);
-  state.normalize.value = 'pred';
-  state.color.value = 'log';
-  state.paletteName.value = 'green-red';
-  expect([...stored]).toEqual([
-    ['confusion_matrix.normalize', 'pred'],
-    ['confusion_matrix.color', 'log'],
-    ['confusion_matrix.palette', 'green-red'],
-  ]);
-  state.normalize.value = 'counts';
-  state.color.value = 'linear';
-  stored.set('confusion_matrix.normalize', 'all');
-  stored.set('confusion_matrix.color', 'log');
+  expect(chosen()).toEqual(FIRST);
+  choose(OTHERS);
+  expect(inStorage()).toEqual(OTHERS);
+  expect(stored.size).toBe(CHOICES.length);
+  await open();
+  expect(chosen()).toEqual(FIRST);
   rememberSettings();
-  expect(chosen()).toEqual(['all', 'log', 'green-red']);
+  expect(chosen()).toEqual(OTHERS);
+  choose(FIRST);
+  expect(inStorage()).toEqual(FIRST);
 });
 
-test('what is no choice is passed over', () => {
-  stored.set('confusion_matrix.normalize', 'rows');
-  stored.set('confusion_matrix.color', '');
-  stored.set('confusion_matrix.palette', '__proto__');
+test.each(['', 'rows', '__proto__', 'constructor', 'null'])('what is no choice is passed over: %s', (odd) => {
+  for (const [name] of CHOICES) stored.set(`confusion_matrix.${name}`, odd);
   rememberSettings();
-  expect(chosen()).toEqual(['counts', 'linear', 'blue-orange']);
+  expect(chosen()).toEqual(FIRST);
+});
+
+test('a fixed range of colors is not kept, as little as what it was fixed to', async () => {
+  rememberSettings();
+  seen.chooseRange('fixed');
+  await open();
+  rememberSettings();
+  expect(seen.range.value).toBe('auto');
 });
 
 test('without storage the choices hold as long as the page', () => {
@@ -53,6 +80,6 @@ test('without storage the choices hold as long as the page', () => {
   };
   vi.stubGlobal('localStorage', { getItem: blocked, setItem: blocked });
   rememberSettings();
-  state.normalize.value = 'true';
-  expect(chosen()).toEqual(['true', 'linear', 'blue-orange']);
+  choose(OTHERS);
+  expect(chosen()).toEqual(OTHERS);
 });

@@ -16,7 +16,7 @@ beforeEach(async () => {
   vi.resetModules();
   state = await import('../src/state');
   // As the page does, which draws whenever one of these changes.
-  stopLooking = effect(() => void [state.shown.value, state.problems.value, state.scale.value]);
+  stopLooking = effect(() => void [state.shown.value, state.problems.value]);
 });
 
 afterEach(async () => {
@@ -145,7 +145,7 @@ describe('refresh', () => {
     state.toggleRun('third');
     state.goToStep(2);
     state.camera.value = { x: -30, y: -40, k: 3 };
-    const cursor = { trueClass: 1, predictedClass: 0, run: 'third', byKeyboard: true };
+    const cursor = { trueClass: 1, predictedClass: 0, run: 'third' };
     state.cursor.value = cursor;
     for (const run of ['fast', 'slow', 'third']) await log(run, [4]);
     await log('again', [1, 2, 3, 4]);
@@ -221,7 +221,7 @@ describe('showTag', () => {
   test('begins anew: the newest step, unzoomed, no cursor', async () => {
     state.goToStep(1);
     state.camera.value = { x: -30, y: -40, k: 3 };
-    state.cursor.value = { trueClass: 1, predictedClass: 0, run: 'fast', byKeyboard: true };
+    state.cursor.value = { trueClass: 1, predictedClass: 0, run: 'fast' };
     await state.showTag('val2');
     expect(state.tag.value).toBe('val2');
     expect(state.camera.value).toEqual(FIT);
@@ -358,33 +358,24 @@ describe('several runs', () => {
     expect(state.chosenRuns.value).toHaveLength(state.MOST_RUNS);
   });
 
-  test('the matrix told of is that of the cursor or, when its run is no longer shown, the first', async () => {
-    expect(state.pointed.value).toBeUndefined();
+  test('keep their colors while they are chosen', () => {
+    const slots = () => Object.fromEntries(state.runSlots.value);
+    expect(slots()).toEqual({ a: 0 });
+    state.toggleRun('c');
+    expect(slots()).toEqual({ a: 0, c: 1 });
     state.toggleRun('b');
-    await until(() => expect(told()).toEqual({ a: [4, 4], b: [4, 4] }));
-    expect(state.pointed.value?.run).toBe('a');
-    state.cursor.value = { trueClass: 0, predictedClass: 1, run: 'b', byKeyboard: false };
-    expect(state.pointed.value?.run).toBe('b');
-    state.toggleRun('b');
-    expect(state.pointed.value?.run).toBe('a');
-    server.log('val', 'a', 4, golden('damaged'), 1);
-    await state.refresh();
-    await until(() => expect(told()).toEqual({ a: expect.stringContaining('damaged record') }));
-    expect(state.pointed.value).toBeUndefined();
+    expect(slots()).toEqual({ a: 0, b: 2, c: 1 });
+    state.toggleRun('a');
+    expect(slots()).toEqual({ b: 2, c: 1 });
+    state.toggleRun('a');
+    expect(slots()).toEqual({ a: 0, b: 2, c: 1 });
   });
 
-  test('share one scale', async () => {
-    server.log('val', 'd', 4, await sealed({ type: 'matrix', num_classes: 1, cells: 0, dtype: 'int64' }, [100]));
-    await state.refresh();
-    state.toggleRun('d');
-    await until(() => expect(state.shown.value.every(({ matrix }) => matrix)).toBe(true));
-    expect(state.extent.value).toEqual({ correct: { least: 4, most: 100 }, wrong: { least: 4, most: 4 } });
-    expect(state.scale.value.correct(100)).toBe(255);
-    expect(state.scale.value.correct(9)).toBe(23);
-    state.normalize.value = 'true';
-    expect(state.extent.value.correct).toEqual({ least: 9 / 13, most: 1 });
-    state.color.value = 'log';
-    expect(state.scale.value.correct(9 / 13)).toBeGreaterThan(100);
+  test('are chosen at once, in their order, as many as there are', () => {
+    state.chooseRuns(['c', 'none', 'a']);
+    expect(state.chosenRuns.value).toEqual(['a', 'c']);
+    state.chooseRuns([]);
+    expect(state.chosenRuns.value).toEqual([]);
   });
 });
 
@@ -602,12 +593,4 @@ describe('what cannot be shown', () => {
     await state.refresh();
     expect(state.problems.value).toEqual([]);
   });
-});
-
-test('the palette follows its name and the page', () => {
-  const light = state.palette.value;
-  state.dark.value = true;
-  const dark = state.palette.value;
-  state.paletteName.value = 'green-red';
-  expect(new Set([light, dark, state.palette.value].map(({ correct }) => correct[200])).size).toBe(3);
 });

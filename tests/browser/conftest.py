@@ -141,7 +141,7 @@ def open_tab(chromium: Browser) -> Iterator[Callable[..., Tab]]:
         page.on("request", lambda request: None if _is_local(request.url) else note(f"request: {request.url}"))
         page.route("**/plugin_entry.html*", without_eval)
         before(page)
-        page.goto(url + "#confusion_matrix")
+        page.goto(url if "#" in url else url + "#confusion_matrix")
         return Tab(page)
 
     yield open_it

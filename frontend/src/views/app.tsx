@@ -1,9 +1,10 @@
-// The tab as a whole: toolbar above, runs at the left, matrices in the middle, steps below.
+// The tab as a whole: toolbar above, runs at the left, matrices in the middle, details at the right, steps below.
 
 import { problems, shown, tags } from '../state';
 import { Empty } from './empty';
 import { Legend } from './legend';
 import { Matrices } from './matrices';
+import { isWide, Panel } from './panel';
 import { Runs } from './runs';
 import { Status } from './status';
 import { Steps } from './steps';
@@ -13,7 +14,7 @@ export function App() {
   if (tags.value === null && problems.value.length === 0) return <p class="waiting">Loading…</p>;
   if (tags.value?.length === 0) return <Empty />;
   return (
-    <div class="app">
+    <div class={isWide.value ? 'app wide' : 'app'}>
       <Toolbar />
       <Runs />
       <main>
@@ -24,6 +25,7 @@ export function App() {
           {shown.value.some((one) => one.matrix) && <Legend />}
         </footer>
       </main>
+      <Panel />
       <Steps />
     </div>
   );

@@ -1,82 +1,147 @@
-// The cell under the pointer or the cursor, marked above the cells, with its numbers beside it.
+// The cell under the pointer and the one at the cursor, marked above the cells, with the names of their classes.
 
+import type { ComponentChildren } from 'preact';
 import { useLayoutEffect, useRef } from 'preact/hooks';
-import { cellSize } from '../camera';
-import { exactCount, nameOf, percent, shareOf } from '../format';
-import { countAt } from '../matrix';
-import { camera, cursor, dark, pointed, type Shown } from '../state';
-import { sized } from './canvas';
+import type { ClassList } from '../arrange';
+import { type Camera, type Cell, cellSize } from '../camera';
+import { nameOf } from '../format';
+import { cutInTheMiddle, LABEL_SIZE } from '../marks';
+import { dark, told } from '../seen';
+import { camera, cursor, hover } from '../state';
+import { INK, type Layout, PAD } from './sheet';
+import { FONT, measureIn, sized } from './surface';
 
 /** A smaller cell is framed from outside, or the frame would hide it. */
 const LEAST_FRAME = 7;
+const measureBold = (text: string) => measureIn(LABEL_SIZE)(text) * 1.06;
 
 interface Props {
-  one: Shown;
+  list: ClassList;
+  layout: Layout;
   width: number;
   height: number;
-  left: number;
-  top: number;
-  side: number;
 }
 
-export function CursorLayer({ one, width, height, left, top, side }: Props) {
+export function CursorLayer({ list, layout, width, height }: Props) {
   const canvas = useRef<HTMLCanvasElement>(null);
-  const n = one.matrix?.numClasses ?? 0;
-  const at = cursor.value && cursor.value.trueClass < n && cursor.value.predictedClass < n ? cursor.value : null;
+  const inside = (cell: Cell | null) => cell && Math.max(cell.trueClass, cell.predictedClass) < list.size;
+  const [at, over] = [cursor.value, hover.value];
   useLayoutEffect(() => {
-    if (!canvas.current || side <= 0) return;
+    if (!canvas.current || layout.side <= 0) return;
     const context = sized(canvas.current, width, height);
-    if (!at) return;
-    context.translate(left, top);
-    paintCursor(context, cellSize(camera.value, side, n), side, camera.value, at, dark.value ? '#ffffff' : '#111318');
+    context.translate(layout.left, layout.top);
+    const ink = dark.value ? '#ffffff' : '#111318';
+    const pointedAt = over ?? at;
+    if (pointedAt && inside(pointedAt)) {
+      paintCross(context, layout, camera.value, list, pointedAt, ink);
+      paintNames(context, layout, camera.value, list, pointedAt, dark.value);
+    }
+    if (at && inside(at)) paintFrame(context, layout, camera.value, list, at, ink, 2.5);
+    if (over && inside(over)) paintFrame(context, layout, camera.value, list, over, ink, 1.5);
   });
-  return (
-    <>
-      <canvas ref={canvas} class="cursor" />
-      {at && !one.loading && pointed.value === one && <Tooltip one={one} left={left} top={top} side={side} />}
-    </>
-  );
+  return <canvas ref={canvas} class="cursor" />;
 }
 
-function paintCursor(
-  context: CanvasRenderingContext2D,
-  size: number,
-  side: number,
-  view: { x: number; y: number },
-  at: { trueClass: number; predictedClass: number },
-  ink: string,
-): void {
-  const x = view.x + at.predictedClass * size;
-  const y = view.y + at.trueClass * size;
+function within(context: CanvasRenderingContext2D, side: number, paint: () => void): void {
   context.save();
   context.beginPath();
   context.rect(0, 0, side, side);
   context.clip();
-  // The row and the column of the cell, back to their labels.
-  context.globalAlpha = 0.07;
-  context.fillStyle = ink;
-  context.fillRect(0, y, Math.max(0, x), Math.max(size, 1));
-  context.fillRect(x, 0, Math.max(size, 1), Math.max(0, y));
-  context.globalAlpha = 1;
-  context.strokeStyle = ink;
-  context.lineWidth = 2;
-  const grow = Math.max(0, (LEAST_FRAME - size) / 2);
-  context.strokeRect(x - grow, y - grow, size + 2 * grow, size + 2 * grow);
+  paint();
   context.restore();
 }
 
-function Tooltip({ one, left, top, side }: { one: Shown; left: number; top: number; side: number }) {
-  const at = cursor.value;
-  const { matrix, names } = one;
-  if (!at || !matrix) return null;
-  const size = cellSize(camera.value, side, matrix.numClasses);
-  const x = left + camera.value.x + (at.predictedClass + 1) * size;
-  const y = top + camera.value.y + (at.trueClass + 1) * size;
-  const toLeft = x > left + side * 0.6;
-  const upward = y > top + side * 0.6;
-  const trueName = nameOf(names, at.trueClass);
-  const predictedName = nameOf(names, at.predictedClass);
-  const share = (of: 'true' | 'pred' | 'all') => percent(shareOf(matrix, at, of));
+/** The row and the column of the cell, back to their labels. */
+function paintCross(
+  context: CanvasRenderingContext2D,
+  { side }: Layout,
+  view: Camera,
+  list: ClassList,
+  at: Cell,
+  ink: string,
+): void {
+  const size = cellSize(view, side, list.size);
+  const [x, y] = [view.x + at.predictedClass * size, view.y + at.trueClass * size];
+  within(context, side, () => {
+    context.globalAlpha = 0.07;
+    context.fillStyle = ink;
+    context.fillRect(0, y, Math.max(0, x), Math.max(size, 1));
+    context.fillRect(x, 0, Math.max(size, 1), Math.max(0, y));
+  });
+}
+
+function paintFrame(
+  context: CanvasRenderingContext2D,
+  { side }: Layout,
+  view: Camera,
+  list: ClassList,
+  at: Cell,
+  ink: string,
+  thick: number,
+): void {
+  const size = cellSize(view, side, list.size);
+  const [x, y] = [view.x + at.predictedClass * size, view.y + at.trueClass * size];
+  const grow = Math.max(0, (LEAST_FRAME - size) / 2);
+  within(context, side, () => {
+    context.strokeStyle = ink;
+    context.lineWidth = thick;
+    context.strokeRect(x - grow, y - grow, size + 2 * grow, size + 2 * grow);
+  });
+}
+
+/** The names of both classes at their axes, also where labels are thinned out. */
+function paintNames(
+  context: CanvasRenderingContext2D,
+  { left, top, beside, above, flat, side }: Layout,
+  view: Camera,
+  list: ClassList,
+  at: Cell,
+  isDark: boolean,
+): void {
+  const size = cellSize(view, side, list.size);
+  const middle = (offset: number, index: number) => offset + (index + 0.5) * size;
+  const { text } = INK[isDark ? 'dark' : 'light'];
+  const tag = (name: string, x: number, y: number, align: 'left' | 'center' | 'right') => {
+    const width = context.measureText(name).width + 8;
+    const from = align === 'right' ? x - width + 4 : align === 'center' ? x - width / 2 : x - 4;
+    context.fillStyle = isDark ? '#4a4f58' : '#dfe3e8';
+    context.beginPath();
+    context.roundRect(from, y - 9, width, 18, 4);
+    context.fill();
+    context.fillStyle = text;
+    context.textAlign = align;
+    context.fillText(name, x, y);
+  };
+  context.save();
+  context.font = `500 ${LABEL_SIZE}px ${FONT}`;
+  context.textBaseline = 'middle';
+  const [x, y] = [middle(view.x, at.predictedClass), middle(view.y, at.trueClass)];
+  if (left > PAD && y >= 0 && y <= side) {
+    tag(cutInTheMiddle(nameOf(list.names, at.trueClass), beside, measureBold), -PAD / 2 - 2, y, 'right');
+  }
+  if (top > PAD && x >= 0 && x <= side) {
+    const name = cutInTheMiddle(nameOf(list.names, at.predictedClass), above, measureBold);
+    if (flat) tag(name, x, -PAD / 2 - LABEL_SIZE / 2, 'center');
+    else {
+      context.translate(x, -PAD / 2 - 2);
+      context.rotate(-Math.PI / 2);
+      tag(name, 0, 0, 'left');
+    }
+  }
+  context.restore();
+}
+
+/** What is told of the cell under the pointer, beside it; it never covers its row and column up to their labels. */
+export function Tooltip({ run, layout, children }: { run: string; layout: Layout; children: ComponentChildren }) {
+  const now = told.value;
+  // At the cursor of the keys, the status and the panel tell the same and cover nothing.
+  if (!now || !hover.value || now.pane.run !== run || now.pane.loading) return null;
+  const { left, top, side } = layout;
+  const size = cellSize(camera.value, side, now.matrix.numClasses);
+  const x = left + camera.value.x + (now.cell.predictedClass + 1) * size;
+  const y = top + camera.value.y + (now.cell.trueClass + 1) * size;
+  const toLeft = x > left + side * 0.7;
+  const upward = y > top + side * 0.7;
   return (
     <div
       class="tooltip"
@@ -84,26 +149,21 @@ function Tooltip({ one, left, top, side }: { one: Shown; left: number; top: numb
       style={{
         left: `${toLeft ? x - size : x}px`,
         top: `${upward ? y - size : y}px`,
-        transform: `translate(${toLeft ? 'calc(-100% - 10px)' : '10px'}, ${upward ? 'calc(-100% - 10px)' : '10px'})`,
+        transform: `translate(${toLeft ? 'calc(-100% - 8px)' : '8px'}, ${upward ? 'calc(-100% - 8px)' : '8px'})`,
       }}
     >
-      <div class="pair">
-        <span>True</span>
-        <bdi>{trueName}</bdi>
-        <span>Predicted</span>
-        <bdi>{predictedName}</bdi>
-      </div>
-      <b class={at.trueClass === at.predictedClass ? 'correct' : 'wrong'}>
-        {exactCount(countAt(matrix, at.trueClass, at.predictedClass))}
-      </b>
-      <dl>
-        <dt>of this true class ({exactCount(matrix.support[at.trueClass])})</dt>
-        <dd>{share('true')}</dd>
-        <dt>of this prediction ({exactCount(matrix.predicted[at.predictedClass])})</dt>
-        <dd>{share('pred')}</dd>
-        <dt>of all ({exactCount(matrix.total)})</dt>
-        <dd>{share('all')}</dd>
-      </dl>
+      {children}
+    </div>
+  );
+}
+
+export function Pair({ list, cell }: { list: ClassList; cell: Cell }) {
+  return (
+    <div class="pair">
+      <span>True</span>
+      <bdi>{nameOf(list.names, cell.trueClass)}</bdi>
+      <span>Predicted</span>
+      <bdi>{nameOf(list.names, cell.predictedClass)}</bdi>
     </div>
   );
 }

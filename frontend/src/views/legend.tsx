@@ -1,47 +1,140 @@
 // What the colors mean.
 
 import type { ComponentChildren } from 'preact';
+import { mostChanged } from '../difference';
 import { shortValue } from '../format';
 import { gradientOf } from '../marks';
+import { type Ramp as Colors, divergingRamps, runColor } from '../palette';
 import { middleOf } from '../scale';
-import { color, extent, normalize, palette, shown } from '../state';
+import { barScale, changes, color, dark, extent, fixedExtent, normalize, palette, panes, range, view } from '../seen';
+import { runSlots } from '../state';
 
 export function Legend() {
-  const matrices = shown.value.flatMap((one) => one.matrix ?? []);
+  const matrices = panes.value.flatMap((one) => one.matrix ?? []);
   const neverSeen = matrices.some((matrix) => matrix.support.includes(0));
   const undefinedShares =
     (normalize.value === 'pred' && matrices.some((matrix) => matrix.predicted.includes(0))) ||
     (normalize.value === 'all' && matrices.some((matrix) => matrix.total === 0));
   return (
     <section class="legend" aria-label="Legend">
-      <Ramp name="Correct" part="correct" />
-      <Ramp name="Wrong" part="wrong" />
-      <Key mark="zero">zero</Key>
+      {view.value === 'matrix' && <Heat />}
+      {view.value === 'difference' && <Diverging />}
+      {(view.value === 'compare' || view.value === 'timeline') && <RunColors />}
+      {view.value !== 'timeline' && <Key mark="zero">{view.value === 'difference' ? 'no change' : 'zero'}</Key>}
       {neverSeen && <Key mark="never-seen">class never seen</Key>}
-      {undefinedShares && <Key mark="undefined">undefined (n/a)</Key>}
+      {view.value === 'matrix' && undefinedShares && <Key mark="undefined">undefined (n/a)</Key>}
     </section>
   );
 }
 
+function Heat() {
+  return (
+    <>
+      <Ramp name="Correct" part="correct" />
+      <Ramp name="Wrong" part="wrong" />
+      {range.value === 'fixed' && fixedExtent.value && <Fixed />}
+    </>
+  );
+}
+
 function Ramp({ name, part }: { name: string; part: 'correct' | 'wrong' }) {
-  const range = extent.value[part];
+  const reach = extent.value[part];
   const short = (value: number) => shortValue(value, normalize.value);
+  return (
+    <Bar
+      name={name}
+      colors={palette.value[part]}
+      ends={reach.most === 0 ? null : ['0', short(middleOf(reach, color.value)), short(reach.most)]}
+    />
+  );
+}
+
+function Bar({ name, colors, ends }: { name: string; colors: Colors; ends: readonly string[] | null }) {
   return (
     <div class="ramp">
       <span>{name}</span>
-      {range.most === 0 ? (
+      {ends === null ? (
         <small>none</small>
       ) : (
         <div>
-          <div class="bar" style={{ backgroundImage: gradientOf(palette.value[part]) }} />
+          <div class="bar" style={{ backgroundImage: gradientOf(colors) }} />
           <small>
-            <span>0</span>
-            <span>{short(middleOf(range, color.value))}</span>
-            <span>{short(range.most)}</span>
+            {ends.map((end, i) => (
+              <span key={i}>{end}</span>
+            ))}
           </small>
         </div>
       )}
     </div>
+  );
+}
+
+/** The ends of a color range that is held. */
+function Fixed() {
+  const field = (part: 'correct' | 'wrong') => {
+    const now = fixedExtent.value;
+    if (!now) return null;
+    const factor = normalize.value === 'counts' ? 1 : 100;
+    return (
+      <label>
+        {part} up to{' '}
+        <input
+          type="number"
+          min={0}
+          step="any"
+          value={Number((now[part].most * factor).toPrecision(4))}
+          onChange={(event) => {
+            const most = event.currentTarget.valueAsNumber / factor;
+            if (most > 0) fixedExtent.value = { ...now, [part]: { least: Math.min(now[part].least, most), most } };
+          }}
+        />
+        {factor === 100 && '%'}
+      </label>
+    );
+  };
+  return (
+    <div class="fixed">
+      {field('correct')}
+      {field('wrong')}
+    </div>
+  );
+}
+
+function Diverging() {
+  const ramps = divergingRamps(dark.value);
+  const most = changes.value ? mostChanged(changes.value) : { correct: 0, wrong: 0 };
+  const reach = `${shortValue(most.wrong, normalize.value)} (diagonal ${shortValue(most.correct, normalize.value)})`;
+  return (
+    <>
+      <Bar name="Fewer" colors={ramps.less} ends={['0', `−${reach}`]} />
+      <Bar name="More" colors={ramps.more} ends={['0', `+${reach}`]} />
+      <Bar name="May be noise" colors={ramps.noise} ends={['', '']} />
+      <small>two-proportion test, at most 5% of the findings false (Benjamini-Hochberg)</small>
+    </>
+  );
+}
+
+function RunColors() {
+  const full = (part: 'correct' | 'wrong') => shortValue(extent.value[part].most, normalize.value);
+  return (
+    <>
+      {panes.value.map(({ run }) => (
+        <span key={run} class="key">
+          <i class="swatch" style={{ background: runColor(runSlots.value.get(run) ?? 0, dark.value) }} />
+          <bdi>{run}</bdi>
+        </span>
+      ))}
+      {view.value === 'compare' && (
+        <small>
+          {barScale.value === 'row'
+            ? 'a full bar is the largest of its row'
+            : `a full bar: ${full('correct')} correct, ${full('wrong')} wrong`}
+        </small>
+      )}
+      {view.value === 'timeline' && (
+        <small>from the first step at the left to the last at the right; the line marks this step</small>
+      )}
+    </>
   );
 }
 

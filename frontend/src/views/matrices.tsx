@@ -1,13 +1,18 @@
-// The matrices of the chosen runs side by side, under one camera and one cursor; as a whole one element for the keyboard.
+// The middle of the page: one of the views, as a whole one element for the keyboard.
 
 import { useEffect, useRef, useState } from 'preact/hooks';
 import { type Cell, constrained, FIT, withCellInView, zoomed } from '../camera';
-import { camera, cursor, loading, moveStep, pointed, shown } from '../state';
-import { Heatmap, layoutOf } from './heatmap';
+import { panelTab, revealed, seenClasses, told, view } from '../seen';
+import { camera, cursor, hover, loading, moveStep, shown, subject } from '../state';
+import { Compare } from './compare';
+import { Difference } from './difference';
+import { Heatmaps } from './heatmap';
+import { panelsIn } from './sheet';
+import { Timeline } from './timeline';
 
 const ZOOM_STEP = 1.5;
-const GAP = 16;
-const TITLE = 24;
+/** A cell that was asked for by name is at least so large. */
+const REVEALED_CELL = 28;
 
 export function Matrices() {
   const grid = useRef<HTMLDivElement>(null);
@@ -21,8 +26,18 @@ export function Matrices() {
     return () => observer.disconnect();
   }, []);
 
-  const all = shown.value;
-  const { columns, width, height } = panelSize(all.length, space.width, space.height);
+  const count = shown.value.length;
+  const list = seenClasses.value;
+  const { side } = panelsIn(view.value === 'matrix' ? count : 1, list, space.width, space.height, view.value === 'matrix').at(0);
+  const cell = revealed.value;
+  useEffect(() => {
+    if (!cell || side <= 0) return;
+    const { k } = camera.value;
+    const wanted = Math.max(k, (REVEALED_CELL * list.size) / side);
+    camera.value = withCellInView(centered(cell, wanted, side, list.size), cell, side, list.size);
+    revealed.value = null;
+  }, [cell]);
+  const View = { matrix: Heatmaps, compare: Compare, difference: Difference, timeline: Timeline }[view.value];
   return (
     <div
       class="matrices"
@@ -34,54 +49,35 @@ export function Matrices() {
       // biome-ignore lint/a11y/noNoninteractiveTabindex: an application is interactive, by the keys below
       tabIndex={0}
       onKeyDown={(event) => {
-        if (press(event, width, height)) event.preventDefault();
+        if (press(event, side)) event.preventDefault();
       }}
       onPointerLeave={() => {
-        if (!cursor.value?.byKeyboard) cursor.value = null;
+        hover.value = null;
       }}
     >
       <p id="keys" hidden>
-        Arrow keys move from cell to cell, Home and End within a row, with Control to the first and last cell. Plus and minus
-        zoom, 0 shows all, Page Up and Page Down change the step, Escape leaves the cell.
+        Arrow keys move from cell to cell, Home and End within a row, with Control to the first and last cell. M goes to the
+        mirrored cell, Enter tells more of the cell. Plus and minus zoom, 0 shows all, Page Up and Page Down change the step,
+        Escape leaves the cell.
       </p>
-      {all.length === 0 && <p class="waiting">Tick a run to see its matrix</p>}
-      {width > 0 && (
-        <div
-          class="grid"
-          style={{ gridTemplateColumns: `repeat(${columns}, ${all.length > 1 ? `${width}px` : 'max-content'})`, gap: `${GAP}px` }}
-        >
-          {all.map((one) => (
-            <Heatmap key={one.run} one={one} width={width} height={height} titled={all.length > 1} />
-          ))}
-        </div>
-      )}
+      {count === 0 ? <p class="waiting">Tick a run to see its matrix</p> : space.width > 0 && <View {...space} />}
     </div>
   );
 }
 
-/** The columns that give the largest panels. */
-function panelSize(count: number, width: number, height: number) {
-  let best = { columns: 1, width: 0, height: 0 };
-  for (let columns = 1; columns <= count; columns++) {
-    const rows = Math.ceil(count / columns);
-    const panel = {
-      columns,
-      width: Math.floor((width - (columns - 1) * GAP) / columns),
-      height: Math.floor((height - (rows - 1) * GAP) / rows) - (count > 1 ? TITLE : 0),
-    };
-    if (Math.min(panel.width, panel.height) > Math.min(best.width, best.height)) best = panel;
-  }
-  return best;
+/** A camera that has a cell in its middle. */
+function centered(cell: Cell, k: number, side: number, n: number) {
+  const to = (index: number) => side / 2 - (index + 0.5) * (side / n) * k;
+  return constrained({ x: to(cell.predictedClass), y: to(cell.trueClass), k }, side, n);
 }
 
 /** What a key does; whether it does anything. */
-function press(event: KeyboardEvent, width: number, height: number): boolean {
-  if (event.altKey || event.metaKey) return false;
+function press(event: KeyboardEvent, side: number): boolean {
+  if (event.altKey || event.metaKey || (event.target as HTMLElement).closest('button, input, select')) return false;
   const at = cursor.value;
-  const one = pointed.value;
-  if (!one?.matrix) return false;
-  const n = one.matrix.numClasses;
-  const { side } = layoutOf(one, width, height);
+  const n = seenClasses.value.size;
+  const run = at?.run ?? subject.value;
+  if (n === 0 || run === null) return false;
   const zoom = (factor: number) => {
     const size = (side / n) * camera.value.k;
     const x = at ? camera.value.x + (at.predictedClass + 0.5) * size : side / 2;
@@ -92,13 +88,19 @@ function press(event: KeyboardEvent, width: number, height: number): boolean {
   const goTo = (cell: Cell) => {
     const inside = (index: number) => Math.min(n - 1, Math.max(0, index));
     const next = { trueClass: inside(cell.trueClass), predictedClass: inside(cell.predictedClass) };
-    cursor.value = { ...next, run: one.run, byKeyboard: true };
+    hover.value = null;
+    cursor.value = { ...next, run };
     camera.value = withCellInView(camera.value, next, side, n);
   };
-  const move = (down: number, right: number) =>
+  const move = (down: number, right: number) => {
+    // From the cell under the pointer, if the keys were not used yet.
+    const from = at ?? told.value?.cell;
     goTo(
-      at ? { trueClass: at.trueClass + down, predictedClass: at.predictedClass + right } : { trueClass: 0, predictedClass: 0 },
+      from
+        ? { trueClass: from.trueClass + down, predictedClass: from.predictedClass + right }
+        : { trueClass: 0, predictedClass: 0 },
     );
+  };
   const by = event.shiftKey ? 10 : 1;
   switch (event.key) {
     case 'ArrowUp':
@@ -119,6 +121,13 @@ function press(event: KeyboardEvent, width: number, height: number): boolean {
     case 'End':
       goTo({ trueClass: event.ctrlKey ? n - 1 : (at?.trueClass ?? 0), predictedClass: n - 1 });
       return true;
+    case 'm':
+    case 'M':
+      if (at) goTo({ trueClass: at.predictedClass, predictedClass: at.trueClass });
+      return at !== null;
+    case 'Enter':
+      if (at) panelTab.value = 'cell';
+      return at !== null;
     case '+':
     case '=':
       zoom(ZOOM_STEP);
@@ -137,6 +146,7 @@ function press(event: KeyboardEvent, width: number, height: number): boolean {
       return true;
     case 'Escape':
       cursor.value = null;
+      hover.value = null;
       return true;
     default:
       return false;

@@ -1,6 +1,8 @@
 // The runs of the tag: a tick each shows its matrix.
 
-import { chosenRuns, filteredRuns, MOST_RUNS, runPattern, series, shown, step, toggleRun } from '../state';
+import { runColor } from '../palette';
+import { dark } from '../seen';
+import { chooseRuns, chosenRuns, filteredRuns, MOST_RUNS, runPattern, runSlots, series, shown, step, toggleRun } from '../state';
 
 /** Rows drawn at most; the filter reaches the rest. */
 const MOST_ROWS = 300;
@@ -12,7 +14,19 @@ export function Runs() {
   const hiddenChosen = chosenRuns.value.filter((run) => !filtered.includes(run));
   return (
     <nav class="runs" aria-label="Runs">
-      <h2>Runs</h2>
+      <h2>
+        Runs
+        {series.value.size > 1 && (
+          <span>
+            <button type="button" class="plain" onClick={() => chooseRuns(filtered)} title={`The first ${MOST_RUNS} at most`}>
+              All
+            </button>
+            <button type="button" class="plain" onClick={() => chooseRuns([])}>
+              None
+            </button>
+          </span>
+        )}
+      </h2>
       {series.value.size > 5 && (
         <input
           type="search"
@@ -25,20 +39,24 @@ export function Runs() {
         />
       )}
       <ul>
-        {[...hiddenChosen, ...filtered.slice(0, MOST_ROWS)].map((run) => (
-          <li key={run}>
-            <label title={run}>
-              <input
-                type="checkbox"
-                checked={chosen.has(run)}
-                disabled={full && !chosen.has(run)}
-                onChange={() => toggleRun(run)}
-              />
-              <bdi>{run}</bdi>
-            </label>
-            <Earlier run={run} />
-          </li>
-        ))}
+        {[...hiddenChosen, ...filtered.slice(0, MOST_ROWS)].map((run) => {
+          const slot = runSlots.value.get(run);
+          return (
+            <li key={run}>
+              <label title={run}>
+                <input
+                  type="checkbox"
+                  checked={chosen.has(run)}
+                  disabled={full && !chosen.has(run)}
+                  style={slot === undefined ? undefined : { accentColor: runColor(slot, dark.value) }}
+                  onChange={() => toggleRun(run)}
+                />
+                <bdi>{run}</bdi>
+              </label>
+              <Earlier run={run} />
+            </li>
+          );
+        })}
       </ul>
       {filtered.length > MOST_ROWS && <p class="note">{filtered.length - MOST_ROWS} more; filter to find them</p>}
       {full && <p class="note">{MOST_RUNS} runs are shown at most</p>}

@@ -1,39 +1,62 @@
-// The one live region: the cell under the pointer or the cursor, in words.
+// The one live region: the cell under the pointer or the cursor, in words; and what is not shown.
 
-import type { Cell } from '../camera';
-import { cellInWords } from '../format';
-import type { Matrix } from '../matrix';
-import { cursor, loading, normalize, pointed, shown, step } from '../state';
+import { cellInWords, percent } from '../format';
+import { normalize, pinned, seenClasses, shownShare, told } from '../seen';
+import { loading, shown, step } from '../state';
 
 export function Status() {
-  const at = cursor.value;
-  const matrix = pointed.value?.matrix;
   return (
-    <div class="status" role="status" id="status">
-      {loading.value ? (
-        <span class="hint">Loading step {step.value}…</span>
-      ) : at && matrix && Math.max(at.trueClass, at.predictedClass) < matrix.numClasses ? (
-        <Told at={at} matrix={matrix} />
-      ) : (
-        <span class="hint">Point at a cell, or press Tab and the arrow keys</span>
-      )}
+    <div class="status">
+      <div role="status" id="status">
+        {loading.value ? (
+          <span class="hint">Loading step {step.value}…</span>
+        ) : told.value ? (
+          <Told />
+        ) : (
+          <span class="hint">Point at a cell, or press Tab and the arrow keys</span>
+        )}
+      </div>
+      <Part />
     </div>
   );
 }
 
-function Told({ at, matrix }: { at: Cell; matrix: Matrix }) {
-  const names = pointed.value?.names ?? null;
-  const { trueName, predictedName, count, share, of, ofName } = cellInWords(matrix, names, at, normalize.value);
+function Told() {
+  if (!told.value) return null;
+  const { pane, matrix, cell } = told.value;
+  const { trueName, predictedName, count, share, of, ofName } = cellInWords(
+    matrix,
+    seenClasses.value.names,
+    cell,
+    normalize.value,
+  );
   return (
     <span>
       {shown.value.length > 1 && (
         <span class="run">
-          <bdi>{pointed.value?.run}</bdi>:{' '}
+          <bdi>{pane.run}</bdi>:{' '}
         </span>
       )}
       true <bdi>{trueName}</bdi>, predicted <bdi>{predictedName}</bdi>: {count} ({share} of {of}
       {ofName !== '' && ' '}
       <bdi>{ofName}</bdi>)
     </span>
+  );
+}
+
+function Part() {
+  const part = shownShare.value;
+  const order = pinned.value;
+  if (!part && !order) return null;
+  const number = (value: number) => value.toLocaleString('en-US');
+  return (
+    <p class="part">
+      {part && `Showing ${number(part.classes)} of ${number(part.of)} classes, ${percent(part.share)} of samples. `}
+      {order && (
+        <>
+          Ordered by {order.name} in <bdi>{order.run}</bdi> at step {order.step}.
+        </>
+      )}
+    </p>
   );
 }

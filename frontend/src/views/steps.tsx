@@ -1,11 +1,27 @@
-// The step slider, with a tick at every logged step.
+// The step slider, with a tick at every logged step and the chosen metric of each run behind it.
 
-import { type IconNode, Pause, Play } from 'lucide';
-import { h } from 'preact';
-import { goToStep, playing, series, shown, step, steps, togglePlay } from '../state';
+import { Pause, Play } from 'lucide';
+import { WHOLE } from '../metrics';
+import { runColor } from '../palette';
+import { dark, metric } from '../seen';
+import {
+  chosenRuns,
+  goToStep,
+  histories,
+  historyProgress,
+  playing,
+  runSlots,
+  series,
+  shown,
+  step,
+  steps,
+  togglePlay,
+} from '../state';
+import { Icon } from './icon';
 
 /** More ticks than this cannot be told apart. */
 const MOST_TICKS = 200;
+const CURVE = { width: 1000, height: 34 };
 
 export function Steps() {
   const all = steps.value;
@@ -16,13 +32,15 @@ export function Steps() {
     <section class="steps" aria-label="Steps">
       <button
         type="button"
+        class="round"
         onClick={togglePlay}
         aria-label={playing.value ? 'Pause' : 'Play'}
         title={playing.value ? 'Pause' : 'Play'}
       >
-        <Icon node={playing.value ? Pause : Play} />
+        <Icon node={playing.value ? Pause : Play} size={20} />
       </button>
       <div class="slider">
+        {all.length > 1 && <Curves all={all} place={place} />}
         <input
           type="range"
           aria-label="Step"
@@ -53,17 +71,43 @@ export function Steps() {
   );
 }
 
+/** The chosen metric of each run, so that its peaks are seen where one drags. */
+function Curves({ all, place }: { all: readonly number[]; place: (i: number) => number }) {
+  const name = metric.value;
+  const positions = new Map(all.map((at, i) => [at, place(i)]));
+  const lines = chosenRuns.value.map((run) => {
+    const points = [...(histories.value.get(run)?.values() ?? [])]
+      .map((one) => [positions.get(one.step), one.metrics[name]] as const)
+      .filter((point): point is readonly [number, number] => point[0] !== undefined && !Number.isNaN(point[1]))
+      .sort((a, b) => a[0] - b[0]);
+    return { run, points };
+  });
+  const values = lines.flatMap(({ points }) => points.map(([, value]) => value));
+  const [least, most] = [Math.min(...values), Math.max(...values)];
+  const y = (value: number) => CURVE.height - 3 - (most > least ? (value - least) / (most - least) : 0.5) * (CURVE.height - 6);
+  const { label } = WHOLE.find((one) => one.name === name) ?? { label: '' };
+  return (
+    <div class="curves">
+      <svg viewBox={`0 0 ${CURVE.width} ${CURVE.height}`} preserveAspectRatio="none" aria-hidden="true">
+        {lines.map(({ run, points }) => (
+          <polyline
+            key={run}
+            stroke={runColor(runSlots.value.get(run) ?? 0, dark.value)}
+            points={points.map(([at, value]) => `${(at * CURVE.width).toFixed(1)},${y(value).toFixed(2)}`).join(' ')}
+          />
+        ))}
+      </svg>
+      <small>
+        {label}
+        {historyProgress.value < 1 && `, ${Math.round(100 * historyProgress.value)}% read`}
+      </small>
+    </div>
+  );
+}
+
 function loggedAt(): string {
   const one = shown.value[0];
   const info = one && series.value.get(one.run)?.info;
   const i = info && one.step !== null ? info.steps.indexOf(one.step) : -1;
   return info && i >= 0 && !one.loading ? new Date(info.wall_times[i] * 1000).toLocaleString() : '';
-}
-
-function Icon({ node }: { node: IconNode }) {
-  return (
-    <svg viewBox="0 0 24 24" width="20" height="20" fill="none" stroke="currentColor" stroke-width="2" aria-hidden="true">
-      {node.map(([name, attributes]) => h(name, attributes as Record<string, string>))}
-    </svg>
-  );
 }

@@ -1,13 +1,51 @@
 // The choices that hold for everything shown.
 
-import type { Signal } from '@preact/signals';
-import { chooseTag, color, normalize, paletteName, tag, tags } from '../state';
+import { Check, Link, Settings2 } from 'lucide';
+import { useState } from 'preact/hooks';
+import { copyLink } from '../link';
+import {
+  barScale,
+  type ColorRange,
+  chooseOrder,
+  choosePart,
+  chooseRange,
+  chooseView,
+  classes,
+  color,
+  hideBelow,
+  hideDiagonal,
+  normalize,
+  ordering,
+  type Part,
+  paletteName,
+  part,
+  pinned,
+  range,
+  search,
+  type View,
+  view,
+} from '../seen';
+import { chooseTag, tag, tags } from '../state';
+import { Choice, Select } from './choice';
+import { ExportMenu } from './export';
+import { Find } from './find';
+import { Icon } from './icon';
+import { Menu } from './menu';
+
+const VIEWS: readonly (readonly [View, string])[] = [
+  ['matrix', 'Matrix'],
+  ['compare', 'Compare'],
+  ['difference', 'Difference'],
+  ['timeline', 'Timeline'],
+];
+const PARTS = [10, 20, 50, 100];
 
 export function Toolbar() {
   return (
     <header class="toolbar">
       <h1 class="unseen">Confusion Matrix</h1>
       <Select label="Tag" value={tag.value} options={(tags.value ?? []).map((one) => [one.tag, one.tag])} choose={chooseTag} />
+      <Views />
       <Choice
         label="Normalize"
         signal={normalize}
@@ -26,44 +64,135 @@ export function Toolbar() {
           ['log', 'Log'],
         ]}
       />
+      <Select
+        label="Order"
+        value={pinned.value?.name ?? 'logged'}
+        choose={chooseOrder}
+        options={[
+          ['logged', 'As logged'],
+          ['name', 'Name'],
+          ['support', 'Support'],
+          ['recall', 'Recall'],
+          ['precision', 'Precision'],
+          ['similarity', 'Similarity'],
+        ]}
+      />
+      {ordering.value !== null && <progress aria-label="Ordering the classes" value={ordering.value} max={1} />}
+      <Show />
+      <Find />
+      <div class="actions">
+        <Menu label="Display" icon={Settings2}>
+          <Display />
+        </Menu>
+        <ExportMenu />
+        <CopyLink />
+      </div>
+    </header>
+  );
+}
+
+function Views() {
+  return (
+    <fieldset class="views">
+      <legend class="unseen">View</legend>
+      {VIEWS.map(([name, text]) => (
+        <label key={name} class={view.value === name ? 'chosen' : ''}>
+          <input type="radio" name="view" checked={view.value === name} onChange={() => chooseView(name)} />
+          {text}
+        </label>
+      ))}
+    </fieldset>
+  );
+}
+
+function Show() {
+  const n = classes.value.size;
+  const options: [string, string][] = [['all', 'All classes']];
+  for (const most of PARTS) if (most < n || part.value === most) options.push([String(most), `${most} worst`]);
+  if (search.value.trim() !== '' || part.value === 'matches') options.push(['matches', `Matching “${search.value}”`]);
+  const choose = (value: string) => choosePart((value === 'all' || value === 'matches' ? value : Number(value)) as Part);
+  return <Select label="Show" value={String(part.value)} options={options} choose={choose} />;
+}
+
+function Display() {
+  return (
+    <>
       <Choice
         label="Palette"
         signal={paletteName}
         options={[
           ['blue-orange', 'Blue and orange'],
           ['green-red', 'Green and red'],
+          ['cividis', 'Cividis'],
+          ['viridis', 'Viridis'],
         ]}
       />
-    </header>
+      <Select<ColorRange>
+        label="Range"
+        value={range.value}
+        choose={chooseRange}
+        options={[
+          ['auto', 'Of what is shown'],
+          ['steps', 'Shared over all steps'],
+          ['fixed', 'Fixed as it is now'],
+        ]}
+      />
+      <Choice
+        label="Bars in Compare"
+        signal={barScale}
+        options={[
+          ['shared', 'One scale'],
+          ['row', 'A scale per row'],
+        ]}
+      />
+      <div class="choice">
+        <label for="hide-below">Hide counts under</label>
+        <input
+          id="hide-below"
+          type="number"
+          min={0}
+          value={hideBelow.value}
+          onInput={(event) => {
+            hideBelow.value = Math.max(0, event.currentTarget.valueAsNumber || 0);
+          }}
+        />
+      </div>
+      <label class="check">
+        <input
+          type="checkbox"
+          checked={hideDiagonal.value}
+          onChange={(event) => {
+            hideDiagonal.value = event.currentTarget.checked;
+          }}
+        />
+        Hide the diagonal
+      </label>
+    </>
   );
 }
 
-function Choice<T extends string>(props: { label: string; signal: Signal<T>; options: readonly (readonly [T, string])[] }) {
-  const { label, signal, options } = props;
-  const choose = (value: string) => {
-    signal.value = value as T;
+function CopyLink() {
+  const [copied, setCopied] = useState<'no' | 'yes' | string>('no');
+  const copy = async () => {
+    const link = await copyLink();
+    setCopied(link ?? 'yes');
+    setTimeout(() => setCopied('no'), link ? 20_000 : 2000);
   };
-  return <Select label={label} value={signal.value} options={options} choose={choose} />;
-}
-
-interface SelectProps {
-  label: string;
-  value: string;
-  options: readonly (readonly [value: string, text: string])[];
-  choose: (value: string) => void;
-}
-
-function Select({ label, value, options, choose }: SelectProps) {
   return (
-    <div class="choice">
-      <label for={`choose-${label}`}>{label}</label>
-      <select id={`choose-${label}`} value={value} onChange={(event) => choose(event.currentTarget.value)}>
-        {options.map(([option, text]) => (
-          <option key={option} value={option} selected={option === value}>
-            {text}
-          </option>
-        ))}
-      </select>
-    </div>
+    <>
+      <button type="button" class="tool" onClick={copy} aria-label="Copy link" title={copied === 'yes' ? 'Copied' : 'Copy link'}>
+        <Icon node={copied === 'yes' ? Check : Link} />
+        <span class="word">{copied === 'yes' ? 'Copied' : 'Copy link'}</span>
+      </button>
+      {copied !== 'no' && copied !== 'yes' && (
+        <input
+          class="by-hand"
+          aria-label="Link to this view, to be copied by hand"
+          readOnly
+          value={copied}
+          onFocus={(event) => event.currentTarget.select()}
+        />
+      )}
+    </>
   );
 }

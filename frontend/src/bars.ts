@@ -1,0 +1,113 @@
+// Several runs in each cell: a bar for each, then as cells get smaller a stripe for each, then the run with the largest value.
+
+import type { Camera } from './camera';
+import { compactCount, shortValue } from './format';
+import { drawGround, eachVisible, fillBox, gridOf } from './grid';
+import type { Measure } from './marks';
+import { countAt, denominator, type Matrix, type Normalize } from './matrix';
+import { type Palette, type Ramp, toCss } from './palette';
+import type { Scale } from './scale';
+
+/** One run: its matrix, where there is one, and its color from faint to full. */
+export interface Competitor {
+  readonly matrix: Matrix | null;
+  readonly ramp: Ramp;
+}
+
+export interface BarPicture {
+  readonly runs: readonly Competitor[];
+  readonly numClasses: number;
+  readonly normalize: Normalize;
+  /** How long a bar is, from 1 to 255: for all rows, or by row. */
+  readonly scaleOf: (row: number) => Scale;
+  readonly palette: Palette;
+  readonly hideDiagonal: boolean;
+  readonly hideBelow: number;
+}
+
+const BARS_FROM = 12;
+const STRIPES_FROM = 3;
+const NUMBERS_FROM = 11;
+const FONT_SIZE = 10;
+
+export type Glyph = 'numbers' | 'bars' | 'stripes' | 'pooled';
+
+/** What is drawn in cells of a size. */
+export function glyphAt(size: number, runs: number): Glyph {
+  if (size >= Math.max(BARS_FROM, 2 * runs)) return (size - 3) / runs >= NUMBERS_FROM && size >= 40 ? 'numbers' : 'bars';
+  return size >= Math.max(STRIPES_FROM, runs + 1) ? 'stripes' : 'pooled'; // the line between cells takes one pixel
+}
+
+export function drawBars(pixels: Uint32Array, side: number, camera: Camera, picture: BarPicture): void {
+  const { runs, numClasses, normalize, scaleOf, palette, hideDiagonal, hideBelow } = picture;
+  const grid = gridOf(side, camera, numClasses);
+  const neverSeen = (row: number) => runs.every(({ matrix }) => !matrix || matrix.support[row] === 0);
+  drawGround(pixels, side, grid, palette, neverSeen);
+  const glyph = glyphAt(grid.size, runs.length);
+  const best = glyph === 'pooled' ? new Uint8Array(pixels.length) : null;
+  for (const [slot, { matrix, ramp }] of runs.entries()) {
+    if (!matrix) continue;
+    eachVisible(matrix, grid, (row, column, count) => {
+      if (row === column ? hideDiagonal : count < hideBelow) return;
+      const value = count / denominator(matrix, normalize, row, column);
+      const scale = scaleOf(row);
+      const place = row === column ? scale.correct(value) : scale.wrong(value);
+      const [x0, x1, y0, y1] = [grid.left(column), grid.right(column), grid.top(row), grid.bottom(row)];
+      if (best) {
+        const [left, top] = [Math.min(side - 1, x0), Math.min(side - 1, y0)];
+        const at = top * side + left;
+        if (place <= best[at]) return;
+        best[at] = place;
+        fillBox(pixels, side, left, top, Math.max(x1, left + 1), Math.max(y1, top + 1), ramp[place]);
+      } else if (glyph === 'stripes') {
+        const from = x0 + Math.round((slot * (x1 - x0)) / runs.length);
+        const to = x0 + Math.round(((slot + 1) * (x1 - x0)) / runs.length);
+        fillBox(pixels, side, from, y0, Math.max(to, from + 1), y1, ramp[place]);
+      } else {
+        const inner = y1 - y0 - 2;
+        const from = y0 + 1 + Math.round((slot * inner) / runs.length);
+        const to = y0 + 1 + Math.round(((slot + 1) * inner) / runs.length) - (inner / runs.length >= 4 ? 1 : 0);
+        const long = Math.max(1, Math.round(((x1 - x0 - 2) * place) / 255));
+        fillBox(pixels, side, x0 + 1, from, x0 + 1 + long, Math.max(to, from + 1), ramp[200]);
+      }
+    });
+  }
+}
+
+export interface BarNumber {
+  readonly text: string;
+  readonly x: number;
+  readonly y: number;
+  readonly ink: string;
+}
+
+/** The value of every run beside its bar, where it fits. */
+export function barNumbers(side: number, camera: Camera, picture: BarPicture, ink: string, measure: Measure): BarNumber[] {
+  const { runs, numClasses, normalize, hideDiagonal, hideBelow } = picture;
+  const { across, down, size } = gridOf(side, camera, numClasses);
+  if (glyphAt(size, runs.length) !== 'numbers') return [];
+  const numbers: BarNumber[] = [];
+  for (let row = down.first; row <= down.last; row++) {
+    for (let column = across.first; column <= across.last; column++) {
+      for (const [slot, { matrix }] of runs.entries()) {
+        if (!matrix || matrix.support[row] === 0 || (row === column && hideDiagonal)) continue;
+        const count = countAt(matrix, row, column);
+        const of = denominator(matrix, normalize, row, column);
+        if (count === 0 || of === 0 || (row !== column && count < hideBelow)) continue;
+        const text = normalize === 'counts' ? compactCount(count) : shortValue(count / of, normalize);
+        const width = measure(text);
+        if (width > size - 8) continue;
+        const y = camera.y + row * size + 1 + ((slot + 0.5) * (size - 3)) / runs.length;
+        numbers.push({ text, x: camera.x + (column + 1) * size - 4 - width / 2, y, ink });
+      }
+    }
+  }
+  return numbers;
+}
+
+export const BAR_FONT_SIZE = FONT_SIZE;
+
+/** The solid color of a run, as its bars have it. */
+export function runCss(ramp: Ramp): string {
+  return toCss(ramp[255]);
+}

@@ -1,0 +1,119 @@
+// What changed between two matrices, as cells with colors: more and less in different hues, what may be noise in grey.
+
+import { type Camera, cellSize } from './camera';
+import { compactCount, shortValue } from './format';
+import { drawGround, fillBox, gridOf } from './grid';
+import type { Measure } from './marks';
+import type { Normalize } from './matrix';
+import { inkOn, type Palette, type Ramp } from './palette';
+import type { Changes } from './significance';
+
+/** More and less, each from faint to full, and the same in grey. */
+export interface DivergingRamps {
+  readonly more: Ramp;
+  readonly less: Ramp;
+  readonly noise: Ramp;
+}
+
+export interface DifferencePicture {
+  readonly numClasses: number;
+  readonly changes: Changes;
+  /** Row r's changes are those from rowStart[r] to rowStart[r + 1]. */
+  readonly rowStart: Int32Array;
+  readonly ramps: DivergingRamps;
+  readonly palette: Palette;
+  readonly normalize: Normalize;
+  /** The largest change on the diagonal and off it: colors are full there. */
+  readonly most: { readonly correct: number; readonly wrong: number };
+  readonly log: boolean;
+  readonly hideDiagonal: boolean;
+  readonly hideBelow: number;
+  readonly neverSeen: (row: number) => boolean;
+}
+
+export function rowStarts(changes: Changes, numClasses: number): Int32Array {
+  const starts = new Int32Array(numClasses + 1);
+  for (const row of changes.rows) starts[row + 1]++;
+  for (let row = 0; row < numClasses; row++) starts[row + 1] += starts[row];
+  return starts;
+}
+
+/** The largest change on the diagonal and off it. */
+export function mostChanged({ rows, cols, difference }: Changes): { correct: number; wrong: number } {
+  const most = { correct: 0, wrong: 0 };
+  for (let i = 0; i < rows.length; i++) {
+    const part = rows[i] === cols[i] ? 'correct' : 'wrong';
+    most[part] = Math.max(most[part], Math.abs(difference[i]) || 0);
+  }
+  return most;
+}
+
+function colorOf(i: number, { changes, ramps, most, log }: DifferencePicture): { color: number; place: number } | null {
+  const change = changes.difference[i];
+  if (!(Math.abs(change) > 0)) return null;
+  const reach = changes.rows[i] === changes.cols[i] ? most.correct : most.wrong;
+  const t = Math.abs(change) / reach;
+  const place = Math.max(1, Math.round(255 * (log ? Math.log1p(t * 50) / Math.log1p(50) : t)));
+  const ramp = changes.significant[i] === 0 ? ramps.noise : change > 0 ? ramps.more : ramps.less;
+  // What is more than noise wins over what is not, whatever its size.
+  return { color: ramp[place], place: changes.significant[i] === 0 ? place : 256 + place };
+}
+
+function isHidden(i: number, { changes, hideDiagonal, hideBelow }: DifferencePicture): boolean {
+  if (changes.rows[i] === changes.cols[i]) return hideDiagonal;
+  return Math.max(changes.before[i], changes.after[i]) < hideBelow;
+}
+
+export function drawDifference(pixels: Uint32Array, side: number, camera: Camera, picture: DifferencePicture): void {
+  const { changes, numClasses, rowStart, palette, neverSeen } = picture;
+  const grid = gridOf(side, camera, numClasses);
+  drawGround(pixels, side, grid, palette, neverSeen);
+  const best = grid.size < 2 ? new Uint16Array(pixels.length) : null;
+  const last = best ? side - 1 : side; // the last of many classes may begin less than half a pixel before the edge
+  for (let row = grid.down.first; row <= grid.down.last; row++) {
+    const [top, bottom] = [Math.min(last, grid.top(row)), grid.bottom(row)];
+    for (let i = rowStart[row]; i < rowStart[row + 1]; i++) {
+      const column = changes.cols[i];
+      if (column < grid.across.first || column > grid.across.last || isHidden(i, picture)) continue;
+      const found = colorOf(i, picture);
+      if (!found) continue;
+      const left = Math.min(last, grid.left(column));
+      if (best) {
+        const at = top * side + left;
+        if (found.place <= best[at]) continue;
+        best[at] = found.place;
+      }
+      fillBox(pixels, side, left, top, Math.max(grid.right(column), left + 1), Math.max(bottom, top + 1), found.color);
+    }
+  }
+}
+
+const NUMBERS_FROM = 26;
+
+/** A change with its sign, as short as it can be told. */
+export function signed(change: number, normalize: Normalize): string {
+  if (Number.isNaN(change)) return 'n/a';
+  const size = normalize === 'counts' ? compactCount(Math.abs(change)) : shortValue(Math.abs(change), normalize);
+  return change > 0 ? `+${size}` : change < 0 ? `−${size}` : size;
+}
+
+/** The changes of the visible cells, where they fit. */
+export function differenceNumbers(side: number, camera: Camera, picture: DifferencePicture, measure: Measure) {
+  const { changes, numClasses, normalize, rowStart } = picture;
+  const size = cellSize(camera, side, numClasses);
+  const numbers: { text: string; x: number; y: number; ink: string }[] = [];
+  if (size < NUMBERS_FROM) return numbers;
+  const { across, down } = gridOf(side, camera, numClasses);
+  for (let row = down.first; row <= down.last; row++) {
+    for (let i = rowStart[row]; i < rowStart[row + 1]; i++) {
+      const column = changes.cols[i];
+      const found = column >= across.first && column <= across.last && !isHidden(i, picture) ? colorOf(i, picture) : null;
+      if (!found) continue;
+      const text = signed(changes.difference[i], normalize);
+      if (measure(text) > size - 4) continue;
+      const [x, y] = [camera.x + (column + 0.5) * size, camera.y + (row + 0.5) * size];
+      numbers.push({ text, x, y, ink: inkOn(found.color) });
+    }
+  }
+  return numbers;
+}

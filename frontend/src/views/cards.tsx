@@ -1,0 +1,130 @@
+// The course of single confusions as small charts, where there are too many classes for a course in each cell.
+
+import { useLayoutEffect, useRef } from 'preact/hooks';
+import type { Cell } from '../camera';
+import { type Courses, extentOfCourses, linePoints, stepRange } from '../courses';
+import { exactCount, nameOf } from '../format';
+import { cutTo } from '../marks';
+import { countAt } from '../matrix';
+import { runColor } from '../palette';
+import { classAt, dark, goToClasses, seenClasses, subjectPane } from '../seen';
+import { runSlots, step } from '../state';
+import { drawings, INK } from './sheet';
+import { FONT, type Surface, strokeLine } from './surface';
+
+const NAME = 20;
+const CARD = { width: 180, height: 56, head: 34, gap: 12 };
+
+/** The worst confusions as small charts. */
+export function Cards({ cells, courses: of }: { cells: readonly Cell[]; courses: ReadonlyMap<string, Courses> }) {
+  const box = useRef<HTMLUListElement>(null);
+  const list = seenClasses.value;
+  const { first, last } = stepRange(of);
+  const { most } = extentOfCourses([...of.values()], () => false).wrong;
+  const { width, height } = CARD;
+  const x = (at: number) => 2 + (last > first ? (at - first) / (last - first) : 0.5) * (width - 4);
+  const y = (value: number) => height - 3 - (most > 0 ? value / most : 0) * (height - 8);
+  const now = x(step.value ?? first);
+  const matrix = subjectPane.value?.matrix;
+  const cards = cells.map((cell, i) => ({
+    cell,
+    names: [cell.trueClass, cell.predictedClass].map((index) => nameOf(list.names, index)),
+    count: matrix ? exactCount(countAt(matrix, cell.trueClass, cell.predictedClass)) : '',
+    lines: [...of].map(([run, one]) => ({
+      run,
+      stroke: runColor(runSlots.value.get(run) ?? 0, dark.value),
+      points: linePoints(one, i, y, x, width),
+    })),
+  }));
+  useLayoutEffect(() => {
+    if (!box.current) return;
+    drawings.set('cards', {
+      title: subjectPane.value?.run ?? '',
+      ...sizeOf(cards.length),
+      element: box.current,
+      draw: (surface) => paintCards(surface, cards, now),
+    });
+    return () => void drawings.delete('cards');
+  });
+  return (
+    <div class="cards">
+      <p class="head">
+        The {cells.length} worst confusions of <bdi>{subjectPane.value?.run}</bdi> at step {subjectPane.value?.step}, over all
+        steps; show fewer classes to see the course of each cell
+      </p>
+      <ul ref={box}>
+        {cards.map(({ cell, names, count, lines }) => (
+          <li key={`${cell.trueClass} ${cell.predictedClass}`}>
+            <button type="button" onClick={() => goToClasses(classAt(cell.trueClass), classAt(cell.predictedClass))}>
+              <span class="names" title={`true ${names[0]}, predicted ${names[1]}`}>
+                <bdi>{cutTo(names[0], NAME)}</bdi>
+                <span>
+                  → <bdi>{cutTo(names[1], NAME)}</bdi>
+                </span>
+              </span>
+              <b>{count}</b>
+              <svg viewBox={`0 0 ${width} ${height}`} aria-hidden="true">
+                <line class="now" x1={now} x2={now} y1="0" y2={height} />
+                {lines.map(({ run, stroke, points }) => (
+                  <polyline
+                    key={run}
+                    stroke={stroke}
+                    points={points.map(([px, py]) => `${px.toFixed(1)},${py.toFixed(1)}`).join(' ')}
+                  />
+                ))}
+              </svg>
+            </button>
+          </li>
+        ))}
+      </ul>
+    </div>
+  );
+}
+
+const CARD_COLUMNS = 4;
+
+function sizeOf(count: number): { width: number; height: number } {
+  const { width, height, head, gap } = CARD;
+  const rows = Math.ceil(count / CARD_COLUMNS);
+  return { width: CARD_COLUMNS * (width + gap), height: rows * (height + head + gap) };
+}
+
+interface Card {
+  readonly names: readonly string[];
+  readonly count: string;
+  readonly lines: readonly { stroke: string; points: readonly (readonly [number, number])[] }[];
+}
+
+/** The cards for a picture that is exported. */
+function paintCards(surface: Surface, cards: readonly Card[], now: number): void {
+  const { width, height, head, gap } = CARD;
+  const { text, muted } = INK[dark.value ? 'dark' : 'light'];
+  for (const [i, { names, count, lines }] of cards.entries()) {
+    surface.save();
+    surface.translate((i % CARD_COLUMNS) * (width + gap), Math.floor(i / CARD_COLUMNS) * (height + head + gap));
+    surface.font = `11px ${FONT}`;
+    surface.textBaseline = 'middle';
+    surface.fillStyle = text;
+    surface.textAlign = 'left';
+    surface.fillText(cutTo(names[0], NAME), 2, 8);
+    surface.fillText(`→ ${cutTo(names[1], NAME)}`, 2, 22);
+    surface.textAlign = 'right';
+    surface.fillText(count, width - 2, 8);
+    surface.translate(0, head);
+    surface.lineWidth = 1;
+    surface.strokeStyle = muted;
+    surface.globalAlpha = 0.4;
+    surface.strokeRect(0.5, 0.5, width - 1, height - 1);
+    strokeLine(surface, [
+      [now, 0],
+      [now, height],
+    ]);
+    surface.globalAlpha = 1;
+    surface.lineWidth = 1.75;
+    for (const { stroke, points } of lines) {
+      surface.strokeStyle = stroke;
+      strokeLine(surface, points);
+    }
+    surface.restore();
+  }
+}

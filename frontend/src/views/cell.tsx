@@ -1,0 +1,240 @@
+// The Cell tab: one cell in every run, with intervals, its course and its mirror image; on the diagonal, its class.
+
+import { signal } from '@preact/signals';
+import { useEffect } from 'preact/hooks';
+import type { Courses } from '../courses';
+import { exactCount, nameOf, percent, pointsText } from '../format';
+import { countAt, denominator } from '../matrix';
+import { type Interval, wilson } from '../metrics';
+import { runColor } from '../palette';
+import { classAt, dark, loadCourses, normalize, type Pane, panes, seenClasses } from '../seen';
+import { twoProportions } from '../significance';
+import { chosenRuns, cursor, goToStep, runSlots, series, subject } from '../state';
+import { Between, bestOf, type ClassFigure, courseOfClass } from './classes';
+import { changeInWords } from './difference';
+import { Line } from './line';
+
+const SHARES = [
+  ['true', 'of true'],
+  ['pred', 'of predicted'],
+  ['all', 'of all'],
+] as const;
+
+const course = signal<ReadonlyMap<string, Courses> | null>(null);
+let wanted = 0;
+
+export function CellPanel() {
+  const at = cursor.value;
+  const list = seenClasses.value;
+  const trueClass = at?.trueClass ?? -1;
+  const predictedClass = at?.predictedClass ?? -1;
+  const isThere = at !== null && Math.max(trueClass, predictedClass) < list.size;
+  useEffect(() => {
+    const mine = ++wanted;
+    course.value = null;
+    if (isThere) {
+      loadCourses([{ trueClass, predictedClass }], () => wanted === mine).then((found) => {
+        if (wanted === mine) course.value = found;
+      });
+    }
+    return () => void wanted++;
+  }, [trueClass, predictedClass, list, chosenRuns.value, series.value, normalize.value]);
+  if (!isThere) return <p class="note">Click a cell, or find a class, to read more of it here</p>;
+  const isClass = trueClass === predictedClass;
+  const all = panes.value.filter((pane) => pane.matrix);
+  return (
+    <div class="cell">
+      <h2>
+        {isClass ? (
+          <bdi>{nameOf(list.names, trueClass)}</bdi>
+        ) : (
+          <>
+            true <bdi>{nameOf(list.names, trueClass)}</bdi>, predicted <bdi>{nameOf(list.names, predictedClass)}</bdi>
+          </>
+        )}
+      </h2>
+      <Shares all={all} trueClass={trueClass} predictedClass={predictedClass} />
+      {!isClass && <Mirror all={all} trueClass={trueClass} predictedClass={predictedClass} />}
+      {all.length > 1 && <Versus all={all} trueClass={trueClass} predictedClass={predictedClass} />}
+      <p class="note">
+        <bdi>{subject.value}</bdi> against the baseline: {changeInWords(trueClass, predictedClass)}
+      </p>
+      <Course />
+      {isClass && classAt(trueClass) >= 0 && <Best index={classAt(trueClass)} />}
+    </div>
+  );
+}
+
+interface Props {
+  all: readonly Pane[];
+  trueClass: number;
+  predictedClass: number;
+}
+
+function RunName({ run }: { run: string }) {
+  return (
+    <>
+      <i class="swatch" style={{ background: runColor(runSlots.value.get(run) ?? 0, dark.value) }} />
+      <bdi>{run}</bdi>
+    </>
+  );
+}
+
+function Shares({ all, trueClass, predictedClass }: Props) {
+  return (
+    <table class="figures" aria-label="The cell by run">
+      <thead>
+        <tr>
+          <th scope="col">Run</th>
+          <th scope="col">Count</th>
+          {SHARES.map(([of, text]) => (
+            <th key={of} scope="col">
+              {trueClass === predictedClass && of !== 'all' ? (of === 'true' ? 'Recall' : 'Precision') : text}
+            </th>
+          ))}
+        </tr>
+      </thead>
+      <tbody>
+        {all.map(({ run, matrix }) => {
+          if (!matrix) return null;
+          const count = countAt(matrix, trueClass, predictedClass);
+          return (
+            <tr key={run}>
+              <th scope="row" title={run}>
+                <RunName run={run} />
+              </th>
+              <td>{exactCount(count)}</td>
+              {SHARES.map(([of]) => {
+                const divisor = denominator(matrix, of, trueClass, predictedClass);
+                const interval: Interval = divisor > 0 ? wilson(count, divisor) : [Number.NaN, Number.NaN];
+                return (
+                  <td key={of} title={divisor > 0 ? `of ${exactCount(divisor)}` : ''}>
+                    {percent(divisor === 0 ? Number.NaN : count / divisor)}
+                    <Between interval={interval} />
+                  </td>
+                );
+              })}
+            </tr>
+          );
+        })}
+      </tbody>
+    </table>
+  );
+}
+
+function Mirror({ all, trueClass, predictedClass }: Props) {
+  const names = seenClasses.value.names;
+  return (
+    <button
+      type="button"
+      class="plain"
+      title="M"
+      onClick={() => {
+        if (cursor.value) cursor.value = { ...cursor.value, trueClass: predictedClass, predictedClass: trueClass };
+      }}
+    >
+      The other way, true <bdi>{nameOf(names, predictedClass)}</bdi>, predicted <bdi>{nameOf(names, trueClass)}</bdi>:{' '}
+      {all.map(({ matrix }) => (matrix ? exactCount(countAt(matrix, predictedClass, trueClass)) : 'n/a')).join(', ')}
+    </button>
+  );
+}
+
+/** Whether the other runs differ from the chosen one by more than noise. */
+function Versus({ all, trueClass, predictedClass }: Props) {
+  const mine = all.find((pane) => pane.run === subject.value) ?? all[0];
+  if (!mine?.matrix || mine.matrix.support[trueClass] === 0) return null;
+  const share = (matrix: NonNullable<Pane['matrix']>) => countAt(matrix, trueClass, predictedClass) / matrix.support[trueClass];
+  const what = trueClass === predictedClass ? 'recall' : 'share of the true class';
+  return (
+    <ul class="findings">
+      {all.map(({ run, matrix }) => {
+        if (run === mine.run || !matrix || !mine.matrix || matrix.support[trueClass] === 0) return null;
+        const p = twoProportions(
+          countAt(mine.matrix, trueClass, predictedClass),
+          mine.matrix.support[trueClass],
+          countAt(matrix, trueClass, predictedClass),
+          matrix.support[trueClass],
+        );
+        const change = share(matrix) - share(mine.matrix);
+        return (
+          <li key={run}>
+            <RunName run={run} />: {what} {pointsText(change)} against <bdi>{mine.run}</bdi>,{' '}
+            {p < 0.05 ? 'more than noise' : 'may be noise'} ({p < 0.001 ? 'p < 0.001' : `p = ${p.toFixed(3)}`})
+          </li>
+        );
+      })}
+    </ul>
+  );
+}
+
+function Course() {
+  const found = course.value;
+  if (!found) return <p class="note">Reading its course…</p>;
+  const most = Math.max(...[...found.values()].flatMap(({ values }) => [...values].filter((value) => !Number.isNaN(value))), 0);
+  const asText = (value: number) => (normalize.value === 'counts' ? exactCount(value) : percent(value));
+  return (
+    <figure class="course">
+      {[...found].map(([run, { steps, values }]) => (
+        <div key={run}>
+          <small>
+            <RunName run={run} />
+          </small>
+          <Line
+            points={steps.flatMap((at, i) => (Number.isNaN(values[i]) ? [] : [[at, values[i]] as const]))}
+            width={250}
+            height={44}
+            most={most}
+            stroke={runColor(runSlots.value.get(run) ?? 0, dark.value)}
+          />
+        </div>
+      ))}
+      <figcaption class="note">The course over the steps, up to {asText(most)}</figcaption>
+    </figure>
+  );
+}
+
+const FIGURES: readonly (readonly [ClassFigure, string])[] = [
+  ['recall', 'Recall'],
+  ['precision', 'Precision'],
+  ['f1', 'F1'],
+];
+
+/** When the class was at its best, in each run. */
+function Best({ index }: { index: number }) {
+  return (
+    <table class="figures" aria-label="The class at its best">
+      <thead>
+        <tr>
+          <th scope="col">At its best</th>
+          {FIGURES.map(([name, text]) => (
+            <th key={name} scope="col">
+              {text}
+            </th>
+          ))}
+        </tr>
+      </thead>
+      <tbody>
+        {chosenRuns.value.map((run) => (
+          <tr key={run}>
+            <th scope="row" title={run}>
+              <RunName run={run} />
+            </th>
+            {FIGURES.map(([name]) => {
+              const best = bestOf(courseOfClass(index, run, name));
+              return (
+                <td key={name}>
+                  {best && (
+                    <button type="button" class="plain" onClick={() => goToStep(best[0])}>
+                      {percent(best[1])}
+                      <small class="between">step {best[0]}</small>
+                    </button>
+                  )}
+                </td>
+              );
+            })}
+          </tr>
+        ))}
+      </tbody>
+    </table>
+  );
+}

@@ -1,0 +1,228 @@
+// The Classes tab: every class with its metrics, sortable; only the rows in sight are in the page.
+
+import { computed, signal } from '@preact/signals';
+import { useEffect, useRef, useState } from 'preact/hooks';
+import { matchingClasses, sameClass } from '../arrange';
+import { compactCount, nameOf, percent } from '../format';
+import type { Summary } from '../history';
+import { cutTo } from '../marks';
+import type { Matrix } from '../matrix';
+import { type Interval, intervalOf, perClass } from '../metrics';
+import { classes, goToClasses, search, settledPanes } from '../seen';
+import { goToStep, histories, subject } from '../state';
+import { Line } from './line';
+
+export type ClassFilter = 'all' | 'never-seen' | 'never-predicted';
+export const classFilter = signal<ClassFilter>('all');
+
+type Column = 'name' | 'support' | 'predicted' | 'precision' | 'recall' | 'f1';
+const COLUMNS: readonly (readonly [Column, string])[] = [
+  ['name', 'Class'],
+  ['support', 'Support'],
+  ['predicted', 'Predicted'],
+  ['precision', 'Precision'],
+  ['recall', 'Recall'],
+  ['f1', 'F1'],
+];
+const ROW = 40;
+const SPARE = 6;
+const NAME = 18;
+
+const sorting = signal<{ column: Column | null; down: boolean }>({ column: null, down: false });
+
+const pane = computed(() => settledPanes.value.find((one) => one.run === subject.value) ?? settledPanes.value[0]);
+const figures = computed(() => (pane.value?.whole ? perClass(pane.value.whole) : null));
+
+/** The classes that are listed, in their order. */
+const listed = computed<readonly number[]>(() => {
+  const matrix = pane.value?.whole;
+  const found = figures.value;
+  if (!matrix || !found) return [];
+  const list = classes.value;
+  let rows = search.value.trim() === '' ? [...Array(list.size).keys()] : matchingClasses(list, search.value);
+  if (classFilter.value === 'never-seen') rows = rows.filter((index) => matrix.support[index] === 0);
+  if (classFilter.value === 'never-predicted')
+    rows = rows.filter((index) => matrix.predicted[index] === 0 && matrix.support[index] > 0);
+  const { column, down } = sorting.value;
+  if (column === null) return rows;
+  if (column === 'name') {
+    const { compare } = new Intl.Collator(undefined, { numeric: true });
+    rows.sort((a, b) => compare(nameOf(list.names, a), nameOf(list.names, b)));
+  } else {
+    const key = found[column];
+    // Undefined ones come last, whichever way it is sorted.
+    const sign = down ? -1 : 1;
+    rows.sort((a, b) => Number(Number.isNaN(key[a])) - Number(Number.isNaN(key[b])) || sign * (key[a] - key[b]) || a - b);
+    return rows;
+  }
+  return down ? rows.reverse() : rows;
+});
+
+export function Classes() {
+  const scroller = useRef<HTMLElement>(null);
+  const [top, setTop] = useState(0);
+  const [height, setHeight] = useState(400);
+  useEffect(() => {
+    const element = scroller.current;
+    if (!element) return;
+    const observer = new ResizeObserver(() => setHeight(element.clientHeight || 400));
+    observer.observe(element);
+    return () => observer.disconnect();
+  }, []);
+  const rows = listed.value;
+  const matrix = pane.value?.whole;
+  const first = Math.max(0, Math.min(rows.length - 1, Math.floor(top / ROW) - SPARE));
+  const last = Math.min(rows.length, Math.ceil((top + height) / ROW) + SPARE);
+  return (
+    <div class="classes">
+      <Filter matrix={matrix ?? null} />
+      <section
+        class="scroller"
+        ref={scroller}
+        aria-label="Classes"
+        // biome-ignore lint/a11y/noNoninteractiveTabindex: what scrolls must be reached by keys
+        tabIndex={0}
+        onScroll={(event) => setTop(event.currentTarget.scrollTop)}
+      >
+        <table class="figures" aria-rowcount={rows.length + 1}>
+          <thead>
+            <tr>
+              {COLUMNS.map(([column, text]) => (
+                <Head key={column} column={column} text={text} />
+              ))}
+              <th scope="col">F1 over steps</th>
+              <th scope="col">Best F1</th>
+            </tr>
+          </thead>
+          <tbody>
+            <tr style={{ height: `${first * ROW}px` }} />
+            {matrix &&
+              rows.slice(first, last).map((index, i) => <Row key={index} index={index} at={first + i} matrix={matrix} />)}
+            <tr style={{ height: `${Math.max(0, rows.length - last) * ROW}px` }} />
+          </tbody>
+        </table>
+      </section>
+    </div>
+  );
+}
+
+function Filter({ matrix }: { matrix: Matrix | null }) {
+  const count = (counts: Float64Array | undefined, also: (index: number) => boolean) =>
+    counts?.reduce((sum, one, index) => sum + Number(one === 0 && also(index)), 0) ?? 0;
+  const neverSeen = count(matrix?.support, () => true);
+  const neverPredicted = count(matrix?.predicted, (index) => (matrix?.support[index] ?? 0) > 0);
+  const options: [ClassFilter, string][] = [
+    ['all', 'All'],
+    ['never-seen', `Never seen (${neverSeen})`],
+    ['never-predicted', `Never predicted (${neverPredicted})`],
+  ];
+  return (
+    <fieldset class="chips" aria-label="Which classes are listed">
+      {options.map(([name, text]) => (
+        <button
+          key={name}
+          type="button"
+          aria-pressed={classFilter.value === name}
+          onClick={() => {
+            classFilter.value = name;
+          }}
+        >
+          {text}
+        </button>
+      ))}
+      {search.value.trim() !== '' && <span class="note">matching “{search.value}”</span>}
+    </fieldset>
+  );
+}
+
+function Head({ column, text }: { column: Column; text: string }) {
+  const { column: by, down } = sorting.value;
+  const sort = by === column ? (down ? 'descending' : 'ascending') : 'none';
+  const next = () => {
+    if (by !== column) sorting.value = { column, down: column === 'support' || column === 'predicted' };
+    else sorting.value = { column, down: !down };
+  };
+  return (
+    <th scope="col" aria-sort={sort}>
+      <button type="button" class="plain" onClick={next}>
+        {text}
+        {sort !== 'none' && (down ? ' ▾' : ' ▴')}
+      </button>
+    </th>
+  );
+}
+
+function Row({ index, at, matrix }: { index: number; at: number; matrix: Matrix }) {
+  const found = figures.value;
+  if (!found) return null;
+  const f1 = courseOfClass(index);
+  const best = bestOf(f1);
+  return (
+    <tr style={{ height: `${ROW}px` }} aria-rowindex={at + 2}>
+      <th scope="row">
+        <button type="button" class="plain" title={nameOf(classes.value.names, index)} onClick={() => goToClasses(index, index)}>
+          <bdi>{cutTo(nameOf(classes.value.names, index), NAME)}</bdi>
+        </button>
+        {matrix.support[index] === 0 && <small class="mark">never seen</small>}
+        {matrix.predicted[index] === 0 && matrix.support[index] > 0 && <small class="mark">never predicted</small>}
+      </th>
+      <td>{compactCount(matrix.support[index])}</td>
+      <td>{compactCount(matrix.predicted[index])}</td>
+      <td>
+        {percent(found.precision[index])}
+        <Between interval={intervalOf(matrix, 'precision', index)} />
+      </td>
+      <td>
+        {percent(found.recall[index])}
+        <Between interval={intervalOf(matrix, 'recall', index)} />
+      </td>
+      <td>{percent(found.f1[index])}</td>
+      <td>
+        <Line points={f1} width={70} height={22} />
+      </td>
+      <td>
+        {best && (
+          <button type="button" class="plain" onClick={() => goToStep(best[0])} title={`Go to step ${best[0]}`}>
+            {percent(best[1])}
+            <small class="between">step {best[0]}</small>
+          </button>
+        )}
+      </td>
+    </tr>
+  );
+}
+
+export function Between({ interval: [low, high] }: { interval: Interval }) {
+  if (Number.isNaN(low)) return null;
+  const short = (value: number) => (100 * value).toFixed(value < 0.1 ? 1 : 0);
+  return (
+    <small class="between">
+      {short(low)}–{short(high)}
+    </small>
+  );
+}
+
+export type ClassFigure = 'f1' | 'recall' | 'precision';
+
+export function figureAt(one: Summary, own: number, figure: ClassFigure): number {
+  const [support, predicted, correct] = [one.support[own], one.predicted[own], one.truePositives[own]];
+  const of = figure === 'f1' ? (support + predicted) / 2 : figure === 'recall' ? support : predicted;
+  return of === 0 ? Number.NaN : correct / of;
+}
+
+/** A figure of a class at every step of a run that has been read. */
+export function courseOfClass(index: number, run = subject.value, figure: ClassFigure = 'f1'): [step: number, value: number][] {
+  const list = classes.value;
+  return [...(histories.value.get(run ?? '')?.values() ?? [])]
+    .map((one): [number, number] => {
+      const own = sameClass(index, list, one.classes);
+      return [one.step, own < 0 ? Number.NaN : figureAt(one, own, figure)];
+    })
+    .filter(([, value]) => !Number.isNaN(value))
+    .sort((a, b) => a[0] - b[0]);
+}
+
+/** The step with the largest value, the first of equals. */
+export function bestOf(course: readonly (readonly [number, number])[]): readonly [number, number] | null {
+  return course.reduce<readonly [number, number] | null>((best, one) => (!best || one[1] > best[1] ? one : best), null);
+}

@@ -1,0 +1,131 @@
+// The Difference view: the chosen run against the baseline, what may be noise in grey, and the changes that are more, ranked.
+
+import { useMemo } from 'preact/hooks';
+import { cellSize } from '../camera';
+import { type DifferencePicture, differenceNumbers, drawDifference, mostChanged, rowStarts, signed } from '../difference';
+import { exactCount, percent, shareOf } from '../format';
+import { numberSize } from '../marks';
+import { countAt } from '../matrix';
+import { divergingRamps } from '../palette';
+import {
+  baselinePane,
+  changes,
+  color,
+  dark,
+  hideBelow,
+  hideDiagonal,
+  normalize,
+  palette,
+  seenClasses,
+  subjectPane,
+  told,
+} from '../seen';
+import { Pair, Tooltip } from './cursor';
+import { paintNumbers } from './heatmap';
+import { panelsIn, Sheet } from './sheet';
+import { measureIn, paintPixels } from './surface';
+
+const HEAD = 30;
+
+export function Difference({ width, height }: { width: number; height: number }) {
+  const pane = subjectPane.value;
+  const base = baselinePane.value;
+  const found = changes.value;
+  const list = seenClasses.value;
+  const layout = panelsIn(1, list, width, height - HEAD, false).at(0);
+  const picture = useMemo((): DifferencePicture | null => {
+    if (!found || !pane?.matrix || !base?.matrix) return null;
+    const [after, before] = [pane.matrix, base.matrix];
+    return {
+      numClasses: list.size,
+      changes: found,
+      rowStart: rowStarts(found, list.size),
+      ramps: divergingRamps(dark.value),
+      palette: palette.value,
+      normalize: normalize.value,
+      most: mostChanged(found),
+      log: color.value === 'log',
+      hideDiagonal: hideDiagonal.value,
+      hideBelow: hideBelow.value,
+      neverSeen: (row) => after.support[row] === 0 && before.support[row] === 0,
+    };
+  }, [found, list, normalize.value, color.value, palette.value, hideDiagonal.value, hideBelow.value]);
+  const paint = useMemo(() => painterOf(picture), [picture]);
+  if (!pane || !base) return <p class="waiting">There is no earlier step to compare with: choose a baseline above</p>;
+  if (pane.problem ?? base.problem) return <p class="problem">One of the two cannot be shown: {pane.problem ?? base.problem}</p>;
+  if (!pane.matrix || !picture) return <p class="waiting">Loading the baseline…</p>;
+  const significant = picture.changes.significant.reduce((sum, one) => sum + one, 0);
+  return (
+    <div class="grid">
+      <p class="head">
+        <bdi>{pane.run}</bdi> at step {pane.step} against <bdi>{base.run}</bdi> at step {base.step}: {exactCount(significant)} of{' '}
+        {exactCount(picture.changes.tested)} cells changed by more than noise
+      </p>
+      <Sheet
+        run={pane.run}
+        title={`${pane.run} step ${pane.step} against ${base.run} step ${base.step}`}
+        list={list}
+        layout={layout}
+        matrix={pane.matrix}
+        paint={paint}
+        stale={pane.loading || base.loading}
+        tooltip={
+          <Tooltip run={pane.run} layout={layout}>
+            <Told />
+          </Tooltip>
+        }
+      />
+    </div>
+  );
+}
+
+function painterOf(picture: DifferencePicture | null): Parameters<typeof Sheet>[0]['paint'] {
+  return (surface, side, view) => {
+    if (!picture) return;
+    const size = cellSize(view, side, picture.numClasses);
+    paintPixels(surface, side, view, size, (pixels, within, camera) => drawDifference(pixels, within, camera, picture));
+    paintNumbers(surface, differenceNumbers(side, view, picture, measureIn(numberSize(size))), numberSize(size));
+  };
+}
+
+function Told() {
+  const base = baselinePane.value;
+  if (!told.value || !base?.matrix) return null;
+  const { matrix, cell } = told.value;
+  const [before, after] = [base.matrix, matrix].map((one) => countAt(one, cell.trueClass, cell.predictedClass));
+  const [shareBefore, shareAfter] = [base.matrix, matrix].map((one) => shareOf(one, cell, normalize.value));
+  const change = signed(normalize.value === 'counts' ? after - before : shareAfter - shareBefore, normalize.value);
+  return (
+    <>
+      <Pair list={seenClasses.value} cell={cell} />
+      <b>{change}</b>
+      <small>
+        {exactCount(before)} ({percent(shareBefore)}) → {exactCount(after)} ({percent(shareAfter)})
+        <br />
+        {changeInWords(cell.trueClass, cell.predictedClass)}
+      </small>
+    </>
+  );
+}
+
+/** Whether the change of a cell is more than noise. */
+export function changeInWords(row: number, column: number): string {
+  const found = changes.value;
+  if (!found) return '';
+  const i = indexOfCell(found.rows, found.cols, row, column);
+  if (i < 0 || !(Math.abs(found.difference[i]) > 0)) return 'no change';
+  const p = found.pValue[i];
+  if (Number.isNaN(p)) return 'not tested: one of the two has no such samples';
+  const chance = p < 0.001 ? 'p < 0.001' : `p = ${p.toFixed(3)}`;
+  return found.significant[i] ? `more than noise (${chance})` : `may be noise (${chance})`;
+}
+
+function indexOfCell(rows: Int32Array, cols: Int32Array, row: number, column: number): number {
+  let [low, high] = [0, rows.length];
+  while (low < high) {
+    const middle = (low + high) >> 1;
+    if (rows[middle] < row || (rows[middle] === row && cols[middle] < column)) low = middle + 1;
+    else high = middle;
+  }
+  return low < rows.length && rows[low] === row && cols[low] === column ? low : -1;
+}

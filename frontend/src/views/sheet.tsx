@@ -1,0 +1,325 @@
+// One square of cells with its labels, margins, frame and cursor, under the shared camera; what is in the cells, its painter knows.
+
+import { select } from 'd3-selection';
+import { type D3ZoomEvent, type ZoomTransform, zoom, zoomIdentity } from 'd3-zoom';
+import type { ComponentChildren } from 'preact';
+import { useEffect, useLayoutEffect, useRef } from 'preact/hooks';
+import type { ClassList } from '../arrange';
+import { type Camera, cellAt, cellSize, FIT, largestZoom, viewportSide } from '../camera';
+import { nameOf } from '../format';
+import { axisLabels, LABEL_SIZE, labelWidth } from '../marks';
+import type { Matrix } from '../matrix';
+import { toCss } from '../palette';
+import { dark, palette, panelTab } from '../seen';
+import { camera, cursor, hover } from '../state';
+import { CursorLayer } from './cursor';
+import { Minimap } from './minimap';
+import { FONT, measureIn, type Painter, type Surface, sized } from './surface';
+
+export const PAD = 8;
+export const TITLE = 24;
+export const GAP = 16;
+const AXIS_TITLE = 20;
+const LABELS_AT_MOST = { beside: 150, above: 90 };
+const MARGIN = 40;
+const MARGIN_FROM = 260;
+const LEAST_SIDE = 110;
+export const INK = { light: { text: '#202124', muted: '#5f6368' }, dark: { text: '#e8eaed', muted: '#a3a9b2' } };
+
+const measureLabel = measureIn(LABEL_SIZE);
+const widestOf = new WeakMap<readonly string[], number>();
+
+/** Measured once a class list: among ten thousand names it takes milliseconds. */
+function widestLabel({ names, size }: ClassList): number {
+  const known = names && widestOf.get(names);
+  const widest = known ?? labelWidth(names, size, LABELS_AT_MOST.beside, measureLabel);
+  if (names) widestOf.set(names, widest);
+  return widest;
+}
+
+/** Where the square of cells lies in its sheet: the room for labels and for bars of the margins, and its side. */
+export interface Layout {
+  readonly left: number;
+  readonly top: number;
+  readonly beside: number;
+  readonly above: number;
+  readonly flat: boolean;
+  readonly margin: number;
+  readonly side: number;
+}
+
+export interface Panels {
+  readonly columns: number;
+  /** The layout of the sheet at a position: only those at the edges have labels. */
+  readonly at: (position: number) => Layout;
+}
+
+/** So many sheets in a space, as large as can be; they share their labels at the left and at the top. */
+export function panelsIn(count: number, list: ClassList, width: number, height: number, withMargins: boolean): Panels {
+  const n = Math.max(1, list.size);
+  const share = count > 2 ? 0.14 : 0.24;
+  const beside = Math.min(widestLabel(list), Math.max(24, Math.min(LABELS_AT_MOST.beside, share * width)));
+  const left = AXIS_TITLE + beside + PAD;
+  const title = count > 1 ? TITLE : 0;
+  let best: { columns: number; side: number; above: number; flat: boolean; margin: number } | undefined;
+  for (let columns = 1; columns <= Math.max(1, count); columns++) {
+    const rows = Math.ceil(count / columns);
+    const across = (width - left - (columns - 1) * (GAP + PAD)) / columns - PAD;
+    const down = (room: number) => (height - room - (rows - 1) * (GAP + PAD)) / rows - title - PAD;
+    // Names stand upright above the columns where they do not fit side by side.
+    const flat = viewportSide(Math.min(across, down(AXIS_TITLE + LABEL_SIZE + PAD)), n) / n >= beside + PAD;
+    const above = flat ? LABEL_SIZE : Math.min(beside, Math.max(40, Math.min(LABELS_AT_MOST.above, 0.8 * share * height)));
+    const room = Math.min(across, down(AXIS_TITLE + above + PAD));
+    const margin = withMargins && count === 1 && room >= MARGIN_FROM ? MARGIN : 0;
+    const side = viewportSide(room - margin, n);
+    if (!best || side > best.side) best = { columns, side, above, flat, margin };
+  }
+  const { columns, above, flat, margin } = best as NonNullable<typeof best>;
+  const side = Math.max(LEAST_SIDE, (best as NonNullable<typeof best>).side);
+  return {
+    columns,
+    at: (position) => ({
+      left: position % columns === 0 ? left : PAD,
+      top: position < columns ? AXIS_TITLE + above + PAD : PAD,
+      beside,
+      above: flat ? beside : above,
+      flat,
+      margin,
+      side,
+    }),
+  };
+}
+
+/** Every sheet that is shown, for those who draw it elsewhere. */
+export const drawings = new Map<string, Drawing>();
+export interface Drawing {
+  readonly title: string;
+  readonly width: number;
+  readonly height: number;
+  readonly element: HTMLElement;
+  readonly draw: (surface: Surface) => void;
+}
+
+interface Props {
+  /** The run that a cell under the pointer belongs to. */
+  run: string;
+  title: string;
+  list: ClassList;
+  layout: Layout;
+  /** Whose support and predictions the labels and margins tell of. */
+  matrix: Matrix;
+  paint: Painter;
+  stale: boolean;
+  tooltip: ComponentChildren;
+}
+
+export function Sheet({ run, title, list, layout, matrix, paint, stale, tooltip }: Props) {
+  const canvas = useRef<HTMLCanvasElement>(null);
+  const { left, top, side, margin } = layout;
+  const n = list.size;
+  const outer = { width: left + side + margin + PAD, height: top + side + margin + PAD };
+  const view = camera.value;
+  const ink = INK[dark.value ? 'dark' : 'light'];
+
+  const draw = (surface: Surface) => {
+    surface.translate(left, top);
+    surface.save();
+    surface.beginPath();
+    surface.rect(0, 0, side, side);
+    surface.clip(); // numbers of cells that are cut off at the edge
+    paint(surface, side, view);
+    surface.restore();
+    paintLabels(surface, list, matrix, layout, view, ink);
+    if (margin > 0) paintMargins(surface, matrix, layout, view, ink.muted);
+    surface.strokeStyle = toCss(palette.value.frame);
+    surface.lineWidth = 1;
+    surface.strokeRect(-0.5, -0.5, side + 1, side + 1);
+  };
+  useLayoutEffect(() => {
+    if (canvas.current && side > 0) draw(sized(canvas.current, outer.width, outer.height));
+  }, [paint, list, matrix, layout.left, layout.top, side, margin, layout.flat, view, palette.value, dark.value]);
+  useLayoutEffect(() => {
+    const element = canvas.current;
+    if (element) drawings.set(run, { title, ...outer, element, draw });
+    return () => void drawings.delete(run);
+  });
+
+  useZoom(canvas, left, top, side, n, view);
+
+  const cellUnder = (event: PointerEvent | MouseEvent) => {
+    const box = (event.currentTarget as HTMLElement).getBoundingClientRect();
+    return cellAt(view, side, n, event.clientX - box.left - left, event.clientY - box.top - top);
+  };
+  const point = (event: PointerEvent) => {
+    const cell = cellUnder(event);
+    hover.value = cell && { ...cell, run };
+    if (canvas.current) canvas.current.title = cell ? '' : labelUnder(event, layout, view, list);
+  };
+  return (
+    <div class={stale ? 'sheet stale' : 'sheet'} style={{ width: `${outer.width}px`, height: `${outer.height}px` }}>
+      <canvas
+        ref={canvas}
+        onPointerMove={point}
+        onPointerDown={point}
+        onClick={(event) => {
+          const cell = cellUnder(event);
+          if (!cell) return;
+          cursor.value = { ...cell, run };
+          panelTab.value = 'cell';
+        }}
+        onDblClick={() => {
+          camera.value = FIT;
+        }}
+      />
+      <CursorLayer list={list} layout={layout} {...outer} />
+      {view.k > 1.01 && <Minimap paint={paint} layout={layout} />}
+      {tooltip}
+    </div>
+  );
+}
+
+/** The whole name of the class at a label under the pointer. */
+function labelUnder(event: PointerEvent, { left, top, side }: Layout, view: Camera, list: ClassList): string {
+  const box = (event.currentTarget as HTMLElement).getBoundingClientRect();
+  const [x, y] = [event.clientX - box.left - left, event.clientY - box.top - top];
+  const cell = cellAt(view, side, list.size, Math.min(side - 1, Math.max(0, x)), Math.min(side - 1, Math.max(0, y)));
+  if (!cell || (x < 0 && y < 0) || x >= side || y >= side) return '';
+  return nameOf(list.names, x < 0 ? cell.trueClass : cell.predictedClass);
+}
+
+function paintLabels(
+  surface: Surface,
+  list: ClassList,
+  matrix: Matrix,
+  { left, top, beside, above, flat, side }: Layout,
+  view: Camera,
+  { text, muted }: { text: string; muted: string },
+): void {
+  const n = list.size;
+  const size = cellSize(view, side, n);
+  surface.textBaseline = 'middle';
+  surface.font = `500 ${LABEL_SIZE}px ${FONT}`;
+  surface.fillStyle = muted;
+  surface.textAlign = 'center';
+  if (top > PAD) surface.fillText('Predicted', side / 2, -top + AXIS_TITLE / 2);
+  if (left > PAD) {
+    surface.save();
+    surface.translate(-left + AXIS_TITLE / 2, side / 2);
+    surface.rotate(-Math.PI / 2);
+    surface.fillText('True', 0, 0);
+    surface.restore();
+  }
+  surface.font = `${LABEL_SIZE}px ${FONT}`;
+  surface.textAlign = 'right';
+  for (const label of left > PAD ? axisLabels(list.names, n, view.y, size, side, beside, measureLabel) : []) {
+    surface.fillStyle = matrix.support[label.index] === 0 ? muted : text;
+    surface.fillText(label.text, -PAD / 2 - 2, label.at);
+  }
+  for (const label of top > PAD ? axisLabels(list.names, n, view.x, size, side, above, measureLabel) : []) {
+    surface.fillStyle = matrix.predicted[label.index] === 0 ? muted : text;
+    if (flat) {
+      surface.textAlign = 'center';
+      surface.fillText(label.text, label.at, -PAD / 2 - LABEL_SIZE / 2);
+    } else {
+      surface.save();
+      surface.translate(label.at, -PAD / 2 - 2);
+      surface.rotate(-Math.PI / 2);
+      surface.textAlign = 'left';
+      surface.fillText(label.text, 0, 0);
+      surface.restore();
+    }
+  }
+}
+
+/** Bars for support at the right and for predictions below, the correct part of each in its color. */
+function paintMargins(surface: Surface, matrix: Matrix, { side, margin }: Layout, view: Camera, muted: string): void {
+  const n = matrix.numClasses;
+  const size = cellSize(view, side, n);
+  const room = margin - 12;
+  const correctInk = toCss(palette.value.correct[170]);
+  const wrongInk = toCss(palette.value.wrong[110]);
+  const bars = (
+    counts: Float64Array,
+    offset: number,
+    bar: (at: number, thick: number, from: number, to: number, ink: string) => void,
+  ) => {
+    let most = 0;
+    for (let i = 0; i < n; i++) if (i !== matrix.rest) most = Math.max(most, counts[i]);
+    if (most === 0) return;
+    // Where several classes share a pixel, the largest of them is seen.
+    const first = Math.max(0, Math.floor(-offset / size));
+    let lastPixel = -1;
+    let tallest = 0;
+    for (let i = first; i < n && offset + i * size < side; i++) {
+      const length = (Math.min(1, counts[i] / most) * room) | 0;
+      const at = Math.max(0, offset + i * size);
+      const thick = Math.min(side, offset + (i + 1) * size) - at;
+      if (size < 1) {
+        const pixel = Math.floor(at);
+        tallest = pixel === lastPixel ? Math.max(tallest, length) : length;
+        if (pixel === lastPixel && length < tallest) continue;
+        lastPixel = pixel;
+        bar(pixel, 1, 0, tallest, correctInk);
+        continue;
+      }
+      const gap = size >= 5 ? 1 : 0;
+      const correct = counts[i] > 0 && i !== matrix.rest ? length * (matrix.diagonal[i] / counts[i]) : 0;
+      bar(at, Math.max(1, thick - gap), 0, correct, correctInk);
+      bar(at, Math.max(1, thick - gap), correct, length, i === matrix.rest ? muted : wrongInk);
+    }
+  };
+  bars(matrix.support, view.y, (at, thick, from, to, ink) => {
+    surface.fillStyle = ink;
+    if (to > from) surface.fillRect(side + 8 + from, at, to - from, thick);
+  });
+  bars(matrix.predicted, view.x, (at, thick, from, to, ink) => {
+    surface.fillStyle = ink;
+    if (to > from) surface.fillRect(at, side + 8 + from, thick, to - from);
+  });
+}
+
+/** Wheel, pinch and drag, by d3-zoom; the camera is shared, so its own state follows ours. */
+function useZoom(
+  canvas: { current: HTMLCanvasElement | null },
+  left: number,
+  top: number,
+  side: number,
+  n: number,
+  view: Camera,
+): void {
+  useEffect(() => {
+    if (!canvas.current || n === 0 || side <= 0) return;
+    const behaviour = zoom<HTMLCanvasElement, unknown>()
+      .extent([
+        [left, top],
+        [left + side, top + side],
+      ])
+      .translateExtent([
+        [0, 0],
+        [side, side],
+      ])
+      .scaleExtent([1, largestZoom(side, n)])
+      .clickDistance(4)
+      .constrain((transform) => {
+        const inside = (offset: number, corner: number) => Math.min(corner, Math.max(offset, corner + side * (1 - transform.k)));
+        const [x, y] = [inside(transform.x, left), inside(transform.y, top)];
+        return zoomIdentity.translate(x, y).scale(transform.k);
+      })
+      .on('zoom', (event: D3ZoomEvent<HTMLCanvasElement, unknown>) => {
+        if (!event.sourceEvent) return;
+        const { x, y, k } = event.transform;
+        camera.value = { x: x - left, y: y - top, k };
+      });
+    const element = select(canvas.current);
+    element.call(behaviour).on('dblclick.zoom', null);
+    return () => {
+      element.on('.zoom', null);
+    };
+  }, [left, top, side, n]);
+  useEffect(() => {
+    if (!canvas.current) return;
+    const transform: ZoomTransform = zoomIdentity.translate(view.x + left, view.y + top).scale(view.k);
+    // What d3-zoom keeps on its element; setting it by its own method would call back.
+    (canvas.current as HTMLCanvasElement & { __zoom?: ZoomTransform }).__zoom = transform;
+  });
+}

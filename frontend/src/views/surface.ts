@@ -1,0 +1,71 @@
+// What the views are painted on: a canvas, or an SVG that is exported; both take the same strokes.
+
+import type { Camera } from '../camera';
+import { type DrawPixels, SvgContext } from '../svg';
+
+export const FONT = 'Roboto, "Segoe UI", system-ui, sans-serif';
+export type Surface = CanvasRenderingContext2D | SvgContext;
+/** Draws into a square at (0, 0) what the camera shows. */
+export type Painter = (surface: Surface, side: number, view: Camera) => void;
+
+/** Sizes a canvas to the screen's pixels, empties it, and gives a context in CSS pixels. */
+export function sized(canvas: HTMLCanvasElement, width: number, height: number, detail?: number): CanvasRenderingContext2D {
+  const ratio = detail ?? pixelRatio(width, height);
+  const [w, h] = [Math.round(width * ratio), Math.round(height * ratio)];
+  if (canvas.width !== w || canvas.height !== h) {
+    canvas.width = w;
+    canvas.height = h;
+    canvas.style.width = `${width}px`;
+    canvas.style.height = `${height}px`;
+  }
+  const context = canvas.getContext('2d') as CanvasRenderingContext2D;
+  context.setTransform(ratio, 0, 0, ratio, 0, 0);
+  context.clearRect(0, 0, width, height);
+  return context;
+}
+
+/** Six million pixels at most: more cost time that nobody sees. */
+function pixelRatio(width: number, height: number): number {
+  return Math.min(window.devicePixelRatio || 1, Math.sqrt(6e6 / (width * height)));
+}
+
+let scratch: HTMLCanvasElement | undefined;
+
+/** Puts drawn pixels into the square of this side: sharp where cells are larger than a pixel, in CSS pixels where they are pooled. */
+export function paintPixels(surface: Surface, side: number, view: Camera, size: number, draw: DrawPixels): void {
+  if (surface instanceof SvgContext) {
+    surface.drawPixels(side, view, draw);
+    return;
+  }
+  const detail = size < 1 ? 1 : surface.getTransform().a;
+  const pixels = Math.round(side * detail);
+  const factor = pixels / side;
+  scratch ??= document.createElement('canvas');
+  if (scratch.width !== pixels || scratch.height !== pixels) scratch.width = scratch.height = pixels;
+  const target = scratch.getContext('2d') as CanvasRenderingContext2D;
+  const image = target.createImageData(pixels, pixels);
+  draw(new Uint32Array(image.data.buffer), pixels, { x: view.x * factor, y: view.y * factor, k: view.k });
+  target.putImageData(image, 0, 0);
+  surface.imageSmoothingEnabled = false;
+  surface.drawImage(scratch, 0, 0, side, side);
+}
+
+const measuring = document.createElement('canvas').getContext('2d') as CanvasRenderingContext2D;
+
+export function measureIn(size: number): (text: string) => number {
+  const font = `${size}px ${FONT}`;
+  return (text) => {
+    measuring.font = font;
+    return measuring.measureText(text).width;
+  };
+}
+
+/** A line through points. */
+export function strokeLine(surface: Surface, points: readonly (readonly [number, number])[]): void {
+  surface.beginPath();
+  for (const [i, [x, y]] of points.entries()) {
+    if (i === 0) surface.moveTo(x, y);
+    else surface.lineTo(x, y);
+  }
+  surface.stroke();
+}

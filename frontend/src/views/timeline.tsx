@@ -1,0 +1,214 @@
+// The Timeline view: the course of each cell over the steps; with many classes, of the worst confusions.
+
+import { effect, signal, untracked } from '@preact/signals';
+import { useEffect, useMemo } from 'preact/hooks';
+import { type Camera, type Cell, cellSize } from '../camera';
+import { rankedConfusions } from '../confusions';
+import {
+  type CoursePicture,
+  type Courses,
+  drawCourses,
+  extentOfCourses,
+  LINES_FROM,
+  linePoints,
+  stepRange,
+  usualInterval,
+} from '../courses';
+import { exactCount, percent, shareOf } from '../format';
+import { countAt } from '../matrix';
+import { runColor, runRamp } from '../palette';
+import { scaleOf } from '../scale';
+import { color, dark, hideDiagonal, loadCourses, normalize, palette, panes, seenClasses, subjectPane, told } from '../seen';
+import { chosenRuns, runSlots, series, step } from '../state';
+import { Cards } from './cards';
+import { Pair, Tooltip } from './cursor';
+import { INK, panelsIn, Sheet } from './sheet';
+import { type Painter, paintPixels, type Surface, strokeLine } from './surface';
+
+/** More classes than this and cells are too small for a course. */
+const MOST_CLASSES = 40;
+const CARDS = 24;
+
+/** The courses that are shown, of which cells, and whether others are on their way. */
+const courses = signal<{ cells: readonly Cell[]; of: ReadonlyMap<string, Courses> } | null>(null);
+const busy = signal(false);
+let wanted = 0;
+
+async function load(cells: readonly Cell[]): Promise<void> {
+  const mine = ++wanted;
+  busy.value = true;
+  const found = await loadCourses(cells, () => wanted === mine);
+  if (wanted !== mine) return;
+  courses.value = found && { cells, of: found };
+  busy.value = false;
+}
+
+export function Timeline({ width, height }: { width: number; height: number }) {
+  const list = seenClasses.value;
+  const n = list.size;
+  const inCells = n <= MOST_CLASSES;
+  // The cells whose courses are wanted: all, or those that are worst now.
+  const cells = useMemo((): readonly Cell[] => {
+    if (inCells) return Array.from({ length: n * n }, (_, i) => ({ trueClass: Math.floor(i / n), predictedClass: i % n }));
+    const matrix = subjectPane.value?.matrix;
+    return matrix ? rankedConfusions(matrix, normalize.value === 'true' ? 'rate' : 'count', CARDS) : [];
+  }, [list, inCells ? null : subjectPane.value?.matrix, normalize.value]);
+  useEffect(
+    () =>
+      effect(() => {
+        // Loaded again whenever one of these is another.
+        [chosenRuns.value, series.value, normalize.value];
+        untracked(() => load(cells));
+      }),
+    [cells],
+  );
+  const now = courses.value?.cells === cells ? courses.value.of : null;
+  if (!now) return <p class="waiting">{busy.value ? 'Reading all steps…' : 'There is nothing to show'}</p>;
+  return inCells ? <InCells courses={now} width={width} height={height} /> : <Cards cells={cells} courses={now} />;
+}
+
+function InCells({ courses: of, width, height }: { courses: ReadonlyMap<string, Courses>; width: number; height: number }) {
+  const list = seenClasses.value;
+  const n = list.size;
+  const layout = panelsIn(1, list, width, height, false).at(0);
+  const first = panes.value.find((pane) => pane.matrix);
+  const picture = useMemo((): CoursePicture => {
+    const { first: firstStep, last: lastStep } = stepRange(of);
+    const extent = extentOfCourses([...of.values()], (cell) => Math.floor(cell / n) === cell % n);
+    return {
+      numClasses: n,
+      runs: [...of].map(([run, one]) => ({ courses: one, ramp: runRamp(runSlots.value.get(run) ?? 0, dark.value) })),
+      scale: scaleOf(extent, color.value),
+      palette: palette.value,
+      firstStep,
+      lastStep,
+      hideDiagonal: hideDiagonal.value,
+      neverSeen: (row) => panes.value.every((pane) => !pane.matrix || pane.matrix.support[row] === 0),
+    };
+  }, [of, n, color.value, palette.value, dark.value, hideDiagonal.value]);
+  const runs = [...of.keys()];
+  const colors = runs.map((run) => runColor(runSlots.value.get(run) ?? 0, dark.value));
+  const { muted } = INK[dark.value ? 'dark' : 'light'];
+  const paint = useMemo(() => painterOf(picture, colors, step.value ?? 0, muted), [picture, step.value, muted]);
+  if (!first?.matrix) return <p class="waiting">None of these runs has a matrix at this step</p>;
+  return (
+    <div class="grid">
+      <Sheet
+        run={first.run}
+        title={runs.join(', ')}
+        list={list}
+        layout={layout}
+        matrix={first.matrix}
+        paint={paint}
+        stale={busy.value}
+        tooltip={
+          <Tooltip run={first.run} layout={layout}>
+            <Told />
+          </Tooltip>
+        }
+      />
+    </div>
+  );
+}
+
+function painterOf(picture: CoursePicture, colors: readonly string[], at: number, muted: string): Painter {
+  return (surface, side, view) => {
+    const size = cellSize(view, side, picture.numClasses);
+    paintPixels(surface, side, view, size, (pixels, within, camera) => drawCourses(pixels, within, camera, picture));
+    if (size >= LINES_FROM) paintLines(surface, side, view, size, picture, colors, at, muted);
+    else paintNow(surface, side, view, size, picture, at, muted);
+  };
+}
+
+const INSET = 3;
+
+function place(step: number, { firstStep, lastStep }: CoursePicture): number {
+  return lastStep > firstStep ? (step - firstStep) / (lastStep - firstStep) : 0.5;
+}
+
+function paintLines(
+  surface: Surface,
+  side: number,
+  view: Camera,
+  size: number,
+  picture: CoursePicture,
+  colors: readonly string[],
+  at: number,
+  muted: string,
+): void {
+  const n = picture.numClasses;
+  const box = size - 2 * INSET - 1;
+  for (let row = 0; row < n; row++) {
+    const top = view.y + row * size + INSET;
+    if (top > side || top + size < 0 || picture.neverSeen(row)) continue;
+    for (let column = 0; column < n; column++) {
+      const left = view.x + column * size + INSET;
+      if (left > side || left + size < 0 || (row === column && picture.hideDiagonal)) continue;
+      surface.strokeStyle = muted;
+      surface.globalAlpha = 0.35;
+      surface.lineWidth = 1;
+      surface.beginPath();
+      const now = left + place(at, picture) * box;
+      surface.moveTo(now, top);
+      surface.lineTo(now, top + box);
+      surface.stroke();
+      surface.globalAlpha = 1;
+      surface.lineWidth = size > 60 ? 1.75 : 1.25;
+      for (const [slot, { courses: one }] of picture.runs.entries()) {
+        const heightOf = (value: number) => {
+          const height = row === column ? picture.scale.correct(value) : picture.scale.wrong(value);
+          return top + box - (value > 0 ? height / 255 : 0) * box;
+        };
+        const points = linePoints(one, row * n + column, heightOf, (step) => left + place(step, picture) * box, Math.ceil(box));
+        if (points.length === 0) continue;
+        surface.strokeStyle = colors[slot];
+        // A single step is a dash, or it would not be seen.
+        strokeLine(surface, points.length === 1 ? [points[0], [points[0][0] + 2, points[0][1]]] : points);
+      }
+    }
+  }
+}
+
+/** Where the current step is in the strips of each column. */
+function paintNow(
+  surface: Surface,
+  side: number,
+  view: Camera,
+  size: number,
+  picture: CoursePicture,
+  at: number,
+  muted: string,
+): void {
+  surface.strokeStyle = muted;
+  surface.globalAlpha = 0.5;
+  surface.lineWidth = 1;
+  surface.beginPath();
+  const { firstStep, lastStep, runs } = picture;
+  const reach = lastStep - firstStep + usualInterval(runs.map(({ courses: one }) => one.steps));
+  for (let column = 0; column < picture.numClasses; column++) {
+    const x = view.x + (column + (at - firstStep) / reach) * size;
+    if (x < 0 || x > side) continue;
+    surface.moveTo(x, 0);
+    surface.lineTo(x, side);
+  }
+  surface.stroke();
+  surface.globalAlpha = 1;
+}
+
+function Told() {
+  if (!told.value) return null;
+  const { cell } = told.value;
+  return (
+    <>
+      <Pair list={seenClasses.value} cell={cell} />
+      <small>
+        {panes.value.map(({ run, step: at, matrix }) => (
+          <span key={run} class="line">
+            <bdi>{run}</bdi>, step {at}: {matrix ? exactCount(countAt(matrix, cell.trueClass, cell.predictedClass)) : 'n/a'}
+            {matrix && ` (${percent(shareOf(matrix, cell, normalize.value))})`}
+          </span>
+        ))}
+      </small>
+    </>
+  );
+}

@@ -1,0 +1,385 @@
+import { describe, expect, test } from 'vitest';
+import { type BarPicture, barNumbers, drawBars, glyphAt, runCss } from '../src/bars';
+import { type Camera, cellSize, constrained, FIT, largestZoom } from '../src/camera';
+import { compactCount, shortValue } from '../src/format';
+import { drawGround, gridOf } from '../src/grid';
+import type { Matrix, Normalize } from '../src/matrix';
+import { paletteOf, runColor, runRamp } from '../src/palette';
+import { scaleOf, sharedExtent } from '../src/scale';
+import { matrixFrom, matrixFromCells, NORMALIZATIONS, pixelDifference, randomCounts, seeded, valueIn, whole } from './samples';
+
+const palette = paletteOf('blue-orange', false);
+const draw = seeded(121);
+
+/** Colors that tell the run and the place. */
+function rampOf(slot: number): Uint32Array {
+  return Uint32Array.from({ length: 256 }, (_, place) => (0x80000000 | (slot << 8) | place) >>> 0);
+}
+
+function slotOf(color: number): number {
+  return color >>> 24 === 0x80 ? (color >>> 8) & 255 : -1;
+}
+
+function pictureOf(matrices: readonly (Matrix | null)[], more: Partial<BarPicture> = {}): BarPicture {
+  const there = matrices.flatMap((matrix) => matrix ?? []);
+  const scale = scaleOf(sharedExtent(there, more.normalize ?? 'counts'), 'linear');
+  return {
+    runs: matrices.map((matrix, slot) => ({ matrix, ramp: rampOf(slot) })),
+    numClasses: there[0].numClasses,
+    normalize: 'counts',
+    scaleOf: () => scale,
+    palette,
+    hideDiagonal: false,
+    hideBelow: 0,
+    ...more,
+  };
+}
+
+function drawn(side: number, camera: Camera, picture: BarPicture): Uint32Array {
+  const pixels = new Uint32Array(side * side);
+  drawBars(pixels, side, camera, picture);
+  return pixels;
+}
+
+function anyCamera(side: number, n: number): Camera {
+  const k = 1 + draw() * (largestZoom(side, n) - 1);
+  return constrained({ x: -draw() * side * k, y: -draw() * side * k, k }, side, n);
+}
+
+/** The colors within a cell, line by line; null where a part of the cell is out of view. */
+function cellIn(pixels: Uint32Array, side: number, camera: Camera, n: number, row: number, column: number): number[][] | null {
+  const size = cellSize(camera, side, n);
+  const [x0, x1] = [column, column + 1].map((index) => Math.round(camera.x + index * size));
+  const [y0, y1] = [row, row + 1].map((index) => Math.round(camera.y + index * size));
+  if (Math.min(x0, y0) < 0 || Math.max(x1, y1) > side) return null;
+  return Array.from({ length: y1 - y0 }, (_, y) => [...pixels.subarray((y0 + y) * side + x0, (y0 + y) * side + x1)]);
+}
+
+describe('what is drawn in a cell', () => {
+  test('has room for every run, at any size and place', () => {
+    for (let round = 0; round < 2000; round++) {
+      const runs = whole(draw, 1, 8);
+      const size = 1 + draw() * 60;
+      const offset = -draw() * 100;
+      const index = Math.ceil(-offset / size);
+      const { left, right } = gridOf(1000, { x: offset, y: 0, k: 1 }, 1000 / size);
+      const room = right(index) - left(index);
+      const glyph = glyphAt(size, runs);
+      if (glyph === 'stripes') expect(room).toBeGreaterThanOrEqual(runs);
+      if (glyph === 'bars') expect(room - 2).toBeGreaterThanOrEqual(runs);
+      if (glyph === 'numbers') expect((room - 2) / runs).toBeGreaterThanOrEqual(10);
+    }
+  });
+
+  test('tells more the larger a cell is, and less of more runs', () => {
+    const order = ['pooled', 'stripes', 'bars', 'numbers'];
+    const ranks = (runs: number) => Array.from({ length: 200 }, (_, i) => order.indexOf(glyphAt(i / 2, runs)));
+    for (let runs = 1; runs <= 8; runs++) {
+      const found = ranks(runs);
+      expect(found).toEqual([...found].sort((a, b) => a - b));
+      expect(new Set(found).size).toBe(4);
+      if (runs > 1) for (const [i, rank] of found.entries()) expect(rank).toBeLessThanOrEqual(ranks(runs - 1)[i]);
+    }
+    expect([2, 3, 11, 12, 39, 40].map((size) => glyphAt(size, 2))).toEqual(['pooled', 'stripes', 'stripes', 'bars', 'bars', 'numbers']); // biome-ignore format: one line
+  });
+});
+
+describe('never vanishing', () => {
+  /** Draws random runs; the first cell in which not just the runs that are there are seen, in words. */
+  function vanished(runs: number, cameraOf: (side: number, n: number) => Camera, glyphs = new Set<string>()): string | null {
+    const n = whole(draw, 1, 7);
+    const all = Array.from({ length: runs }, () => randomCounts(draw, n, 0.6));
+    const side = whole(draw, 3 * n, 25 * n);
+    const camera = cameraOf(side, n);
+    const glyph = glyphAt(cellSize(camera, side, n), runs);
+    glyphs.add(glyph);
+    const pixels = drawn(side, camera, pictureOf(all.map(matrixFrom), { normalize: NORMALIZATIONS[whole(draw, 0, 3)] }));
+    for (let row = 0; row < n; row++) {
+      for (let column = 0; column < n; column++) {
+        const cell = cellIn(pixels, side, camera, n, row, column);
+        if (!cell) continue;
+        const found = [...new Set(cell.flat().map(slotOf))].filter((slot) => slot >= 0).sort();
+        const there = [...all.keys()].filter((slot) => all[slot][row][column] > 0);
+        const isRight = glyph === 'pooled' ? found.length === Math.min(1, there.length) : String(found) === String(there);
+        if (!isRight) return `${glyph} of ${n} classes on ${side} pixels, cell (${row}, ${column}): ${found} instead of ${there}`;
+      }
+    }
+    return null;
+  }
+
+  test.each([1, 2, 3, 5, 8])(
+    'every cell of each of %i runs leaves a pixel of its color, where there is room for them',
+    (runs) => {
+      const glyphs = new Set<string>();
+      for (let round = 0; round < 60; round++) expect(vanished(runs, () => FIT, glyphs)).toBeNull();
+      for (const glyph of ['stripes', 'bars']) expect(glyphs).toContain(glyph);
+    },
+  );
+
+  // What is left of a cell that is cut off is too small for its bars, which then lie in the next cell.
+  test('nor does any appear where none is, beside cells that are cut off', () => {
+    for (let round = 0; round < 400; round++) expect(vanished(whole(draw, 1, 8), anyCamera)).toBeNull();
+  });
+
+  test.each([
+    [300, 100],
+    [1000, 90],
+    [10_000, 50],
+  ])('a lone confusion among %i classes is seen on %i pixels, wherever it is', (n, side) => {
+    for (const [row, column] of [
+      [0, n - 1],
+      [n - 1, 0],
+      [n - 1, n - 1],
+      [whole(draw, 0, n - 1), whole(draw, 0, n - 1)],
+      [n - 2, n - 3],
+    ]) {
+      const correct = matrixFromCells(n, [[0, 0, 1]]);
+      const pixels = drawn(side, FIT, pictureOf([correct, matrixFromCells(n, [[row, column, 5]])]));
+      const found = [...pixels.keys()].filter((at) => slotOf(pixels[at]) === 1);
+      expect(found).toHaveLength(1);
+      expect(Math.abs((found[0] % side) - (column / n) * side)).toBeLessThanOrEqual(1);
+      expect(Math.abs(Math.floor(found[0] / side) - (row / n) * side)).toBeLessThanOrEqual(1);
+    }
+  });
+});
+
+describe('several cells a pixel', () => {
+  test('the run with the largest value is seen, in the shade of that value', () => {
+    for (let round = 0; round < 30; round++) {
+      const [n, side] = [whole(draw, 20, 60), whole(draw, 4, 10)];
+      const all = Array.from({ length: 3 }, () => randomCounts(draw, n, 0.1));
+      const picture = pictureOf(all.map(matrixFrom), { normalize: NORMALIZATIONS[round % 4] });
+      const scale = picture.scaleOf(0);
+      const best = new Uint32Array(side * side);
+      const pixels = drawn(side, FIT, picture);
+      const size = side / n;
+      const pixelOf = (index: number) => Math.min(side - 1, Math.round(index * size));
+      for (const counts of all) {
+        for (const [row, line] of counts.entries()) {
+          for (const [col, count] of line.entries()) {
+            if (count === 0) continue;
+            const value = valueIn(counts, picture.normalize, row, col);
+            const place = row === col ? scale.correct(value) : scale.wrong(value);
+            const at = pixelOf(row) * side + pixelOf(col);
+            best[at] = Math.max(best[at], place);
+          }
+        }
+      }
+      const places = pixels.map((color) => (slotOf(color) < 0 ? 0 : color & 255));
+      expect(pixelDifference(places, best, side)).toBeNull();
+    }
+  });
+
+  test('of equal values the first run is seen', () => {
+    const one = matrixFromCells(100, [[7, 90, 5]]);
+    const pixels = drawn(10, FIT, pictureOf([null, one, one]));
+    expect([...pixels].filter((color) => slotOf(color) >= 0).map(slotOf)).toEqual([1]);
+  });
+});
+
+describe('bars', () => {
+  test('are as long as their values, begin at one line, and stand in the order of the runs', () => {
+    let compared = 0;
+    for (let round = 0; round < 60; round++) {
+      const [n, runs] = [whole(draw, 1, 4), whole(draw, 1, 8)];
+      const all = Array.from({ length: runs }, () => randomCounts(draw, n, 0.7));
+      const normalize = NORMALIZATIONS[round % 4];
+      const side = whole(draw, 16 * n, (round % 3 ? 40 : 90) * n);
+      const picture = pictureOf(all.map(matrixFrom), { normalize });
+      const pixels = drawn(side, FIT, picture);
+      for (let row = 0; row < n; row++) {
+        for (let column = 0; column < n; column++) {
+          const cell = cellIn(pixels, side, FIT, n, row, column) as number[][];
+          const line = side / n < 80 ? 1 : 2;
+          const room = cell[0].length - line - 2;
+          let below = 1;
+          const heights: number[] = [];
+          for (const [slot, counts] of all.entries()) {
+            const at = cell.flatMap((colors, y) =>
+              colors.flatMap((color, x) => (slotOf(color) === slot ? [{ x, y, color }] : [])),
+            );
+            if (counts[row][column] === 0) {
+              expect(at).toEqual([]);
+              continue;
+            }
+            const scale = picture.scaleOf(row);
+            const value = valueIn(counts, normalize, row, column);
+            const place = row === column ? scale.correct(value) : scale.wrong(value);
+            const [xs, ys] = [at.map(({ x }) => x), at.map(({ y }) => y)];
+            const [width, height] = [Math.max(...xs), Math.max(...ys) - Math.min(...ys) + 1];
+            expect(Math.min(...xs)).toBe(1);
+            expect(width).toBe(Math.max(1, Math.round((room * place) / 255)));
+            expect(at).toHaveLength(width * height); // a rectangle, which nothing covers
+            expect(new Set(at.map(({ color }) => color)).size).toBe(1);
+            expect(Math.min(...ys)).toBeGreaterThanOrEqual(below);
+            below = Math.max(...ys) + 1;
+            heights.push(height);
+            compared++;
+          }
+          expect(below).toBeLessThanOrEqual(cell.length - line);
+          if (heights.length > 1) expect(Math.max(...heights) - Math.min(...heights)).toBeLessThanOrEqual(1);
+        }
+      }
+    }
+    expect(compared).toBeGreaterThan(500);
+  });
+
+  test('of a row may have a scale of their own', () => {
+    const matrix = matrixFrom([
+      [0, 100, 50],
+      [1, 0, 0],
+      [0, 4, 0],
+    ]);
+    const own = (row: number) =>
+      scaleOf({ correct: { least: 0, most: 0 }, wrong: { least: 1, most: [100, 1, 4][row] } }, 'linear');
+    const pixels = drawn(90, FIT, pictureOf([matrix], { scaleOf: own }));
+    const lengths = [0, 1, 2].map((row) =>
+      [0, 1, 2].map((column) => cellIn(pixels, 90, FIT, 3, row, column)?.[10].filter((color) => slotOf(color) === 0).length),
+    );
+    expect(lengths).toEqual([
+      [0, 27, 14],
+      [27, 0, 0],
+      [0, 27, 0],
+    ]);
+  });
+});
+
+describe('stripes', () => {
+  test('stand side by side in the order of the runs, in the shade of their values', () => {
+    const counts = [
+      [[0, 9], [0, 0]], // biome-ignore format: a matrix a line
+      [[0, 3], [0, 0]], // biome-ignore format: a matrix a line
+      [[0, 0], [0, 0]], // biome-ignore format: a matrix a line
+      [[0, 6], [0, 0]], // biome-ignore format: a matrix a line
+    ];
+    const pixels = drawn(18, FIT, pictureOf(counts.map(matrixFrom)));
+    expect(glyphAt(9, 4)).toBe('stripes');
+    const cell = cellIn(pixels, 18, FIT, 2, 0, 1) as number[][];
+    const shades = cell[0].map((color) => (slotOf(color) < 0 ? null : [slotOf(color), color & 255]));
+    expect(shades).toEqual([[0, 255], [0, 255], [1, 85], [1, 85], null, null, [3, 170], [3, 170], null]); // biome-ignore format: one line
+    for (const line of cell.slice(1, -1)) expect(line).toEqual(cell[0]);
+  });
+});
+
+describe('whatever the size of the cells', () => {
+  const sizes = [0.4, 2, 4, 10, 20, 60];
+  const counts = randomCounts(draw, 10, 0.9).map((line, row) => line.map((count, col) => count + (row === col ? 3 : 0)));
+
+  test.each(sizes)('what is hidden is not drawn, cells of %d pixels', (size) => {
+    const side = 10 * size;
+    const slots = (more: Partial<BarPicture>) => [...drawn(side, FIT, pictureOf([matrixFrom(counts)], more))].filter((color) => slotOf(color) === 0).length; // biome-ignore format: one line
+    const ground = new Uint32Array(side * side);
+    drawGround(ground, side, gridOf(side, FIT, 10), palette, () => false);
+    expect(slots({})).toBeGreaterThan(0);
+    const nothing = drawn(side, FIT, pictureOf([matrixFrom(counts)], { hideDiagonal: true, hideBelow: 1e9 }));
+    expect(pixelDifference(nothing, ground, side)).toBeNull();
+    if (size < 1) return;
+    // The diagonal is not small, whatever its counts.
+    const diagonal = counts.map((line, row) => line.map((count, col) => (row === col ? count : 0)));
+    expect(slots({ hideBelow: 1e9 })).toBe(
+      [...drawn(side, FIT, pictureOf([matrixFrom(diagonal)], { scaleOf: pictureOf([matrixFrom(counts)]).scaleOf }))].filter(
+        (color) => slotOf(color) === 0,
+      ).length,
+    );
+    expect(slots({ hideBelow: 20 })).toBeLessThan(slots({}));
+    expect(slots({ hideDiagonal: true })).toBeLessThan(slots({}));
+  });
+
+  test('a class that none of the runs has seen is hatched, and a run without a matrix leaves the others theirs', () => {
+    const [one, other] = [
+      [[1, 0], [0, 0]], // biome-ignore format: a matrix a line
+      [[0, 0], [2, 0]], // biome-ignore format: a matrix a line
+    ].map(matrixFrom);
+    const hatched = (...matrices: (Matrix | null)[]) => {
+      const pixels = drawn(60, FIT, pictureOf(matrices));
+      return [0, 30].map((top) => pixels.subarray(top * 60, (top + 29) * 60).includes(palette.hatch));
+    };
+    expect(hatched(one)).toEqual([false, true]);
+    expect(hatched(one, other)).toEqual([false, false]);
+    expect(hatched(one, null)).toEqual([false, true]);
+  });
+
+  // A cell that is cut off should look as if the picture went on; its bars are pressed into what is left of it.
+  describe.each([4, 9, 20, 60])('%i pixels', (size) => {
+    const within = (dx: number, dy: number) => {
+      const all = [counts, randomCounts(draw, 10, 0.9)].map(matrixFrom);
+      const picture = pictureOf(all);
+      const [full, side] = [10 * size, 5 * size];
+      const whole = drawn(full, FIT, picture);
+      const part = drawn(side, { x: -dx, y: -dy, k: full / side }, picture);
+      const expected = part.map((_, at) => whole[(Math.floor(at / side) + dy) * full + (at % side) + dx]);
+      return pixelDifference(part, expected, side);
+    };
+
+    test('a part of the picture is that part of it, where cells are whole', () => {
+      for (const [row, column] of [[0, 0], [2, 3], [5, 5]]) expect(within(column * size, row * size)).toBeNull(); // biome-ignore format: one line
+    });
+
+    test('and where they are cut off', () => {
+      for (let round = 0; round < 10; round++) expect(within(whole(draw, 1, 5 * size), whole(draw, 1, 5 * size))).toBeNull();
+    });
+  });
+});
+
+describe('the numbers', () => {
+  const narrow = (text: string) => 6 * text.length;
+
+  test.each(NORMALIZATIONS)('are the values of every run beside its bar, where they fit, %s', (normalize: Normalize) => {
+    let told = 0;
+    for (let round = 0; round < 40; round++) {
+      const [n, runs] = [whole(draw, 1, 6), whole(draw, 1, 4)];
+      const all = Array.from({ length: runs }, () => randomCounts(draw, n, 0.6));
+      const side = whole(draw, 100, 500);
+      const camera = anyCamera(side, n);
+      const size = cellSize(camera, side, n);
+      const [hideDiagonal, hideBelow] = [round % 4 === 1, round % 4 === 2 ? 15 : 0];
+      const picture = pictureOf([...all.map(matrixFrom), null], { normalize, hideDiagonal, hideBelow });
+      const grid = gridOf(side, camera, n);
+      const expected: object[] = [];
+      for (let row = grid.down.first; row <= grid.down.last; row++) {
+        for (let column = grid.across.first; column <= grid.across.last; column++) {
+          for (const [slot, counts] of all.entries()) {
+            const count = counts[row][column];
+            if (glyphAt(size, runs + 1) !== 'numbers' || count === 0) continue;
+            if (row === column ? hideDiagonal : count < hideBelow) continue;
+            const value = valueIn(counts, normalize, row, column);
+            const text = normalize === 'counts' ? compactCount(count) : shortValue(value, normalize);
+            if (narrow(text) > size - 8) continue;
+            const y = camera.y + row * size + 1 + ((slot + 0.5) * (size - 3)) / (runs + 1);
+            const x = camera.x + (column + 1) * size - 4 - narrow(text) / 2;
+            expected.push({ text, x, y, ink: '#123456' });
+          }
+        }
+      }
+      const found = barNumbers(side, camera, picture, '#123456', narrow);
+      expect(found).toEqual(expected);
+      told += found.length;
+    }
+    expect(told).toBeGreaterThan(100);
+  });
+
+  test('are in their cell, each in the height of its bar', () => {
+    const counts = [
+      [[5, 0], [60, 0]], // biome-ignore format: a matrix a line
+      [[1, 0], [70, 0]], // biome-ignore format: a matrix a line
+      [[2, 0], [99, 0]], // biome-ignore format: a matrix a line
+    ];
+    const picture = pictureOf(counts.map(matrixFrom));
+    const pixels = drawn(120, FIT, picture);
+    const numbers = barNumbers(120, FIT, picture, '', narrow);
+    expect(numbers.map(({ text }) => text)).toEqual(['5', '1', '2', '60', '70', '99']);
+    for (const [i, { text, x, y }] of numbers.entries()) {
+      expect(x + narrow(text) / 2).toBeLessThan(60);
+      expect(slotOf(pixels[Math.round(y) * 120 + 1])).toBe(i % 3);
+    }
+  });
+});
+
+test('the solid color of a run is that of its bars', () => {
+  for (const dark of [false, true]) {
+    for (let slot = 0; slot < 8; slot++) {
+      const [red, green, blue] = [1, 3, 5].map((at) => Number.parseInt(runColor(slot, dark).slice(at, at + 2), 16));
+      expect(runCss(runRamp(slot, dark))).toBe(`rgb(${red} ${green} ${blue})`);
+    }
+  }
+});
