@@ -36,7 +36,7 @@ def _largest_of_rows(scores: npt.NDArray[Any]) -> Labels:
     if scores.dtype.kind == "f" and labels.size:
         # argmax takes NaN for the largest, so that the ones it chose tell of all, and the largest of these of them.
         if scores.flags.c_contiguous:
-            chosen = scores.take(labels + _starts_of_rows(*scores.shape))
+            chosen = scores.ravel().take(labels + _starts_of_rows(*scores.shape))
         else:
             chosen = scores[np.arange(len(labels)), labels]
         most = chosen[chosen.argmax()]
