@@ -21,22 +21,21 @@ from tb_confmat_plugin.predictions import (
     wrong_scores,
     wrong_weights,
 )
-from tb_confmat_plugin.scores import BLOCK, NAN, largest, largest_of_columns
+from tb_confmat_plugin.scores import BLOCK, NAN, largest, largest_of_columns, largest_of_rows
 
 Labels = npt.NDArray[np.int64]
 
 BUFFERED = 1 << 17  # samples: 2 MB, and as much again while they are counted
 DENSE_CELLS = 1 << 16  # up to 256 classes an array of all cells is smaller and faster than a list of those that occur
-FEW_CLASSES = 48  # up to so many, scores are buffered: the largest of many samples are found several times faster by columns than by rows
+FEW_CLASSES = 48  # up to so many, all scores are buffered: by columns, the largest of many samples are found several times faster
 
 
 class ConfusionMatrixAccumulator:
     """A confusion matrix that grows by batches, on any device, of any number of classes.
 
-    `update` only copies labels and weights into a buffer, of few classes the scores as they are: on a GPU nothing waits for it. They are
-    checked and counted when the buffer of 131,072 samples is full and at `compute`, so that a wrong one is reported there, with the update
-    that it came with; all samples that are right stay counted. At no number of classes is an array of all cells made that is larger
-    than 512 KB.
+    `update` only copies labels and weights into a buffer, and scores of few classes: on a GPU nothing waits for it. They are checked and
+    counted when the buffer of 131,072 samples is full and at `compute`, so that a wrong one is reported there, with the update that it came
+    with; all samples that are right stay counted. At no number of classes is an array of all cells made that is larger than 512 KB.
 
     Args:
       num_classes: the number of classes.
@@ -74,8 +73,10 @@ class ConfusionMatrixAccumulator:
         self._device: Any = None  # that of the buffer, None for numpy
         self._weights: Any = None  # [BUFFERED] beside the buffer, when a sample in it has a weight
         self._filled = 0
-        self._scores: Any = None  # [C, BLOCK // C] of the last samples in the buffer, whose predictions are still to be found
-        self._waiting = 0  # how many these are
+        # Of the last samples in the buffer, of which the predictions are still to be found: [C, BLOCK // C]. Of many classes the
+        # predictions are there, and these are the largest scores, still to be searched for NaN: [1, BUFFERED].
+        self._scores: Any = None
+        self._waiting = 0  # how many samples these are
         self._starts: list[int] = []  # where each update begins in the buffer; below 0 if the buffer has only the rest of it
         self._updates = 0  # those before the ones in the buffer
         self._synced = False
@@ -105,7 +106,7 @@ class ConfusionMatrixAccumulator:
                 raise scores_beside_a_threshold(labels.shape)
             if labels.shape[1] != self.classes.num_classes:
                 raise wrong_scores(labels.shape, self.classes.num_classes)
-            if self.classes.num_classes <= FEW_CLASSES and sample_weight is None and self._buffer_scores(labels, true):
+            if sample_weight is None and self._buffer_scores(labels, true):
                 return
             labels = largest(labels)
         if labels.shape != true.shape:
@@ -244,29 +245,38 @@ class ConfusionMatrixAccumulator:
         self._add(preds.reshape(-1), target.reshape(-1), sample_weight, target.device)
 
     def _buffer_scores(self, scores: npt.NDArray[Any], true: npt.NDArray[Any]) -> bool:
-        """Buffers the scores of an update as they are, each class a row; False if they are of another kind or there is no room."""
-        filled, waiting, samples = self._filled, self._waiting, len(scores)
-        if scores.dtype.char != "f" or true.dtype.kind not in "iub" or true.shape != (samples,) or filled + samples > BUFFERED:
+        """The quick way of `update` for the most common scores; False if they are others or there is no room."""
+        filled, waiting, samples, buffer = self._filled, self._waiting, len(scores), self._buffer
+        end, seen = filled + samples, waiting + samples
+        if scores.dtype.char != "f" or true.dtype.kind not in "iub" or true.shape != (samples,) or not scores.flags.c_contiguous:
             return False
-        if type(self._buffer) is not np.ndarray or self._weights is not None:
+        if end > BUFFERED or type(buffer) is not np.ndarray or self._weights is not None:
             return False
         if self._scores is None:
-            self._scores = np.empty((len(self.classes), BLOCK // len(self.classes)), np.float32)
-        if waiting + samples > self._scores.shape[1]:
+            n = self.classes.num_classes
+            self._scores = np.empty((n, BLOCK // n) if n <= FEW_CLASSES else (1, BUFFERED), np.float32)
+        if seen > self._scores.shape[1]:
             self._label_scores()
-            waiting = 0
-            if samples > self._scores.shape[1]:
+            waiting, seen = 0, samples
+            if seen > self._scores.shape[1]:
                 return False
-        self._scores[:, waiting : waiting + samples] = scores.T
-        self._buffer[1, filled : filled + samples] = true
+        if self.classes.num_classes <= FEW_CLASSES:
+            self._scores[:, waiting:seen] = scores.T
+        else:
+            buffer[0, filled:end] = largest_of_rows(scores, self._scores[0, waiting:seen])
+        buffer[1, filled:end] = true
         self._starts.append(filled)
-        self._filled, self._waiting = filled + samples, waiting + samples
+        self._filled, self._waiting = end, seen
         return True
 
     def _label_scores(self) -> None:
-        """Finds the predictions of the last samples in the buffer, of which there are only scores so far."""
+        """Makes the predictions of the last samples in the buffer out of their scores."""
         if self._waiting:
-            self._buffer[0, self._filled - self._waiting : self._filled] = largest_of_columns(self._scores[:, : self._waiting])
+            labels, scores = self._buffer[0, self._filled - self._waiting : self._filled], self._scores[:, : self._waiting]
+            if self.classes.num_classes <= FEW_CLASSES:
+                labels[:] = largest_of_columns(scores)
+            else:
+                labels[np.isnan(scores[0])] = NAN
             self._waiting = 0
 
     def _add(self, labels: Any, true: Any, weights: Any, device: Any) -> None:

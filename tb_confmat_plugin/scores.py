@@ -26,22 +26,24 @@ def largest(scores: npt.NDArray[Any]) -> Labels:
     """
     if scores.dtype.kind not in "fiu" and scores.size:
         raise TypeError(f"expected logits or probabilities as numbers in preds, got dtype {scores.dtype}")
-    return _largest_of_rows(scores) if scores.ndim == 2 else _largest_of_images(scores)
+    return _labels_of_rows(scores) if scores.ndim == 2 else _labels_of_images(scores)
 
 
-def _largest_of_rows(scores: npt.NDArray[Any]) -> Labels:
+def _labels_of_rows(scores: npt.NDArray[Any]) -> Labels:
     if scores.dtype == np.float16:
         scores = scores.astype(np.float32)  # numpy is five times slower with halves
-    labels: Labels = scores.argmax(1)
-    if scores.dtype.kind == "f" and labels.size:
-        # argmax takes NaN for the largest, so that the ones it chose tell of all, and the largest of these of them.
-        if scores.flags.c_contiguous:
-            chosen = scores.ravel().take(labels + _starts_of_rows(*scores.shape))
-        else:
-            chosen = scores[np.arange(len(labels)), labels]
-        most = chosen[chosen.argmax()]
-        if most != most:  # noqa: PLR0124  # that is, if it is NaN
-            labels[np.isnan(chosen)] = NAN
+    scores = np.ascontiguousarray(scores)
+    chosen = np.empty(len(scores), scores.dtype)
+    labels = largest_of_rows(scores, chosen)
+    if scores.dtype.kind == "f":
+        labels[np.isnan(chosen)] = NAN
+    return labels
+
+
+def largest_of_rows(scores: npt.NDArray[Any], chosen: npt.NDArray[Any]) -> Labels:
+    """[N] the class of the largest of the scores [N, C], C-contiguous. These go into `chosen`, [N]: it is NaN where one of a row is."""
+    labels: Labels = scores.argmax(1)  # it takes NaN for the largest
+    scores.ravel().take(labels + _starts_of_rows(*scores.shape), None, chosen, "clip")  # with "raise" there would be one copy more
     return labels
 
 
@@ -66,7 +68,7 @@ def _places(num_classes: int) -> npt.NDArray[Any]:
     return np.arange(num_classes, 0, -1).astype(np.min_scalar_type(num_classes))[:, None]
 
 
-def _largest_of_images(scores: npt.NDArray[Any]) -> Labels:
+def _labels_of_images(scores: npt.NDArray[Any]) -> Labels:
     images, num_classes, *sides = scores.shape
     pixels = math.prod(sides)
     columns, labels = scores.reshape(images, num_classes, pixels), np.empty((images, pixels), np.int64)
@@ -83,5 +85,5 @@ def _largest_of_images(scores: npt.NDArray[Any]) -> Labels:
                 labels[part] = largest_of_columns(block)
             else:
                 rows = np.moveaxis(block, 1, 2)
-                labels[part] = _largest_of_rows(rows.reshape(-1, num_classes)).reshape(rows.shape[:2])
+                labels[part] = _labels_of_rows(rows.reshape(-1, num_classes)).reshape(rows.shape[:2])
     return labels.reshape(images, *sides)

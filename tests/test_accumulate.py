@@ -263,16 +263,26 @@ class TestScores:
 
         check()
 
-    def test_nan_is_named_wherever_it_is_counted(self, monkeypatch):
-        monkeypatch.setattr(accumulate, "BLOCK", 2 * 5)
-        scores, target = torch.eye(2), torch.arange(2)
+    @pytest.mark.parametrize("num_classes", [2, 60])
+    def test_nan_is_named_wherever_it_is_counted(self, monkeypatch, num_classes):
+        monkeypatch.setattr(accumulate, "BLOCK", num_classes * 5)
+        scores, target = torch.eye(num_classes)[:2], torch.arange(2)
         for at in range(6):
-            accumulator = ConfusionMatrixAccumulator(2)
+            accumulator = ConfusionMatrixAccumulator(num_classes)
             for update in range(6):
                 accumulator.update(torch.full_like(scores, NAN) if update == at else scores, target)
             with pytest.raises(ValueError, match=f"got NaN for sample 0 of update {at} "):
                 accumulator.compute()
-            assert accumulator.compute().true_positives.tolist() == [5, 5]
+            assert accumulator.compute().true_positives[:2].tolist() == [5, 5]
+            assert accumulator.compute().total == 10
+
+    def test_one_class(self):
+        accumulator = ConfusionMatrixAccumulator(1)
+        for score in (0.5, NAN, -INF):
+            accumulator.update(torch.full((3, 1), score), torch.zeros(3).long())
+        with pytest.raises(ValueError, match="got NaN for sample 0 of update 1 "):
+            accumulator.compute()
+        assert accumulator.compute().to_dense().tolist() == [[6]]
 
     def test_scores_that_are_waiting_are_in_every_copy(self):
         accumulator = ConfusionMatrixAccumulator(3)
