@@ -1,31 +1,41 @@
 """Counting batch by batch: labels are buffered where they are, and counted many at a time."""
 
-import functools
 from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from tb_confmat_plugin.checks import refuse_excess
+from tb_confmat_plugin.checks import MAX_TOTAL, refuse_excess
 from tb_confmat_plugin.classes import Classes
 from tb_confmat_plugin.counting import Counts, add_cells, count_cells
 from tb_confmat_plugin.matrix import ConfusionMatrix
-from tb_confmat_plugin.predictions import NAN, as_numpy, over_threshold
+from tb_confmat_plugin.predictions import (
+    as_numpy,
+    as_weights,
+    checked_ignore_index,
+    checked_threshold,
+    over_threshold,
+    scores_beside_a_threshold,
+    shapes_differ,
+    wrong_scores,
+    wrong_weights,
+)
+from tb_confmat_plugin.scores import BLOCK, NAN, largest, largest_of_columns, largest_of_rows
 
 Labels = npt.NDArray[np.int64]
 
 BUFFERED = 1 << 17  # samples: 2 MB, and as much again while they are counted
 DENSE_CELLS = 1 << 16  # up to 256 classes an array of all cells is smaller and faster than a list of those that occur
-BLOCK = 1 << 17  # scores of images are taken so many at a time: numpy copies them to find the largest, and these fit a cache
+FEW_CLASSES = 48  # up to so many, all scores are buffered: by columns, the largest of many samples are found several times faster
 
 
 class ConfusionMatrixAccumulator:
     """A confusion matrix that grows by batches, on any device, of any number of classes.
 
-    `update` only copies labels and weights into a buffer: on a GPU nothing waits for it. They are checked and counted when the buffer
-    of 131,072 samples is full and at `compute`, so that a wrong one is reported there, with the update that it came with; all samples
-    that are right stay counted. At no number of classes is an array of all cells made that is larger than 512 KB.
+    `update` only copies labels and weights into a buffer, and scores of few classes: on a GPU nothing waits for it. They are checked and
+    counted when the buffer of 131,072 samples is full and at `compute`, so that a wrong one is reported there, with the update that it came
+    with; all samples that are right stay counted. At no number of classes is an array of all cells made that is larger than 512 KB.
 
     Args:
       num_classes: the number of classes.
@@ -50,8 +60,8 @@ class ConfusionMatrixAccumulator:
         self.classes = Classes.of(num_classes, class_names)
         if threshold is not None and num_classes != 2:
             raise ValueError(f"expected num_classes=2 beside a threshold, got {num_classes}")
-        self.ignore_index = ignore_index
-        self.threshold = threshold
+        self.ignore_index = checked_ignore_index(ignore_index)
+        self.threshold = checked_threshold(threshold)
         self.reset()
 
     def reset(self) -> None:
@@ -63,6 +73,10 @@ class ConfusionMatrixAccumulator:
         self._device: Any = None  # that of the buffer, None for numpy
         self._weights: Any = None  # [BUFFERED] beside the buffer, when a sample in it has a weight
         self._filled = 0
+        # Of the last samples in the buffer, of which the predictions are still to be found: [C, BLOCK // C]. Of many classes the
+        # predictions are there, and these are the largest scores, still to be searched for NaN: [1, BUFFERED].
+        self._scores: Any = None
+        self._waiting = 0  # how many samples these are
         self._starts: list[int] = []  # where each update begins in the buffer; below 0 if the buffer has only the rest of it
         self._updates = 0  # those before the ones in the buffer
         self._synced = False
@@ -74,7 +88,7 @@ class ConfusionMatrixAccumulator:
           preds: labels of the shape of `target`; or logits or probabilities with the class on dimension 1, of which the largest is taken,
             the first of equals. Torch tensors on any device, numpy arrays and lists are welcome.
           target: the true labels, integers.
-          sample_weight: one finite weight of at least 0 a sample, of the shape of `target`.
+          sample_weight: one finite weight of at least 0 a sample, of the shape of `target`. While all are integers, the counts are.
 
         Raises:
           ValueError: shapes that do not fit; and what `compute` raises, when the buffer was full: this batch is added all the same.
@@ -89,20 +103,24 @@ class ConfusionMatrixAccumulator:
             labels, true = as_numpy(preds), as_numpy(target)
         if labels.ndim == true.ndim + 1 > 1:
             if self.threshold is not None:
-                raise _scores_beside_a_threshold(labels.shape)
-            labels = _largest(labels, self.classes.num_classes)
+                raise scores_beside_a_threshold(labels.shape)
+            if labels.shape[1] != self.classes.num_classes:
+                raise wrong_scores(labels.shape, self.classes.num_classes)
+            if sample_weight is None and self._buffer_scores(labels, true):
+                return
+            labels = largest(labels)
         if labels.shape != true.shape:
-            raise _shapes_differ(labels.shape, true.shape)
+            raise shapes_differ(labels.shape, true.shape)
         if self.threshold is not None and labels.dtype.kind == "f":
             labels = over_threshold(labels, self.threshold)
         if (labels.dtype.kind not in "iub" or true.dtype.kind not in "iub") and true.size:
             raise _not_integers(labels.dtype, true.dtype)
-        weights = None if sample_weight is None else _weights(as_numpy(sample_weight), true.shape)
+        weights = None if sample_weight is None else as_weights(as_numpy(sample_weight), true.shape)
         if true.ndim != 1:
             labels, true = labels.ravel(), true.ravel()
         filled, buffer = self._filled, self._buffer
         end = filled + len(true)
-        if end <= BUFFERED and type(buffer) is np.ndarray and weights is self._weights is None:
+        if self._waiting == 0 and end <= BUFFERED and type(buffer) is np.ndarray and weights is self._weights is None:
             buffer[0, filled:end] = labels
             buffer[1, filled:end] = true
             self._starts.append(filled)
@@ -120,7 +138,7 @@ class ConfusionMatrixAccumulator:
         self._flush()
         n = len(self.classes)
         cells, counts = self._sparse()
-        refuse_excess(float(counts.sum()))
+        refuse_excess(float(counts.sum(dtype=np.float64)))
         return ConfusionMatrix(self.classes, cells // n, cells % n, counts.copy())
 
     def merge(self, other: "ConfusionMatrixAccumulator") -> "ConfusionMatrixAccumulator":
@@ -193,7 +211,7 @@ class ConfusionMatrixAccumulator:
 
     def __getstate__(self) -> dict[str, Any]:
         self._flush()
-        return {**self.__dict__, "_buffer": None, "_device": None, "_starts": []}
+        return {**self.__dict__, "_buffer": None, "_device": None, "_scores": None, "_starts": []}
 
     def _update_on_device(self, preds: Any, target: Any, sample_weight: Any) -> None:
         """As `update`, without waiting for the device: nothing here reads a value of a tensor."""
@@ -202,13 +220,13 @@ class ConfusionMatrixAccumulator:
         preds, target = preds.detach(), target.detach()
         if preds.ndim == target.ndim + 1 > 1:
             if self.threshold is not None:
-                raise _scores_beside_a_threshold(tuple(preds.shape))
+                raise scores_beside_a_threshold(tuple(preds.shape))
             if preds.shape[1] != len(self.classes):
-                raise _wrong_scores(tuple(preds.shape), len(self.classes))
+                raise wrong_scores(tuple(preds.shape), len(self.classes))
             largest, labels = preds.max(dim=1)
             preds = torch.where(largest.isnan(), NAN, labels) if preds.is_floating_point() else labels
         if preds.shape != target.shape:
-            raise _shapes_differ(tuple(preds.shape), tuple(target.shape))
+            raise shapes_differ(tuple(preds.shape), tuple(target.shape))
         if self.threshold is not None and preds.is_floating_point():
             preds = torch.where(preds.isnan(), NAN, (preds > self.threshold).long())
         for tensor in (preds, target):
@@ -216,14 +234,54 @@ class ConfusionMatrixAccumulator:
                 raise _not_integers(preds.dtype, target.dtype)
         if sample_weight is not None:
             if not _on_device(sample_weight):
-                sample_weight = torch.from_numpy(_weights(as_numpy(sample_weight), tuple(target.shape)))
+                sample_weight = torch.from_numpy(as_weights(as_numpy(sample_weight), tuple(target.shape)))
             if sample_weight.shape != target.shape:
-                raise _wrong_weights(tuple(sample_weight.shape), tuple(target.shape))
+                raise wrong_weights(tuple(sample_weight.shape), tuple(target.shape))
+            if sample_weight.dtype == torch.bool or sample_weight.is_complex():
+                raise TypeError(f"expected sample_weight as numbers, got dtype {sample_weight.dtype}")
             sample_weight = sample_weight.detach().reshape(-1)
+            if sample_weight.dtype == torch.uint64:
+                sample_weight = sample_weight.double()  # it may be larger than an int64, and to look would be to wait
         self._add(preds.reshape(-1), target.reshape(-1), sample_weight, target.device)
+
+    def _buffer_scores(self, scores: npt.NDArray[Any], true: npt.NDArray[Any]) -> bool:
+        """The quick way of `update` for the most common scores; False if they are others or there is no room."""
+        filled, waiting, samples, buffer = self._filled, self._waiting, len(scores), self._buffer
+        end, seen = filled + samples, waiting + samples
+        if scores.dtype.char != "f" or true.dtype.kind not in "iub" or true.shape != (samples,) or not scores.flags.c_contiguous:
+            return False
+        if end > BUFFERED or type(buffer) is not np.ndarray or self._weights is not None:
+            return False
+        if self._scores is None:
+            n = self.classes.num_classes
+            self._scores = np.empty((n, BLOCK // n) if n <= FEW_CLASSES else (1, BUFFERED), np.float32)
+        if seen > self._scores.shape[1]:
+            self._label_scores()
+            waiting, seen = 0, samples
+            if seen > self._scores.shape[1]:
+                return False
+        if self.classes.num_classes <= FEW_CLASSES:
+            self._scores[:, waiting:seen] = scores.T
+        else:
+            buffer[0, filled:end] = largest_of_rows(scores, self._scores[0, waiting:seen])
+        buffer[1, filled:end] = true
+        self._starts.append(filled)
+        self._filled, self._waiting = end, seen
+        return True
+
+    def _label_scores(self) -> None:
+        """Makes the predictions of the last samples in the buffer out of their scores."""
+        if self._waiting:
+            labels, scores = self._buffer[0, self._filled - self._waiting : self._filled], self._scores[:, : self._waiting]
+            if self.classes.num_classes <= FEW_CLASSES:
+                labels[:] = largest_of_columns(scores)
+            else:
+                labels[np.isnan(scores[0])] = NAN
+            self._waiting = 0
 
     def _add(self, labels: Any, true: Any, weights: Any, device: Any) -> None:
         """Buffers flat labels and weights of any number, all numpy without a device, else tensors."""
+        self._label_scores()
         problem = None
         for start in range(0, max(len(true), 1), BUFFERED):
             part = slice(start, start + BUFFERED)
@@ -235,9 +293,10 @@ class ConfusionMatrixAccumulator:
             if start:
                 self._updates -= 1  # its first part was taken for a whole one
             place = slice(self._filled, self._filled + size)
-            if weights is not None and self._weights is None:
-                self._weights = _empty((BUFFERED,), device, floats=True)
-                self._weights[: self._filled] = 1
+            if weights is not None and (self._weights is None or _has_floats(weights) > _has_floats(self._weights)):
+                before = 1 if self._weights is None else self._weights[: self._filled]
+                self._weights = _empty((BUFFERED,), device, floats=_has_floats(weights))
+                self._weights[: self._filled] = before
             if self._weights is not None:
                 self._weights[place] = 1 if weights is None else weights[part]
             self._starts.append(self._filled - start)
@@ -256,8 +315,9 @@ class ConfusionMatrixAccumulator:
         """Checks and counts what is buffered; the error is that of the first sample that is wrong."""
         if not self._starts:
             return None
+        self._label_scores()
         labels, true = as_numpy(self._buffer[:, : self._filled])
-        weights = None if self._weights is None else as_numpy(self._weights[: self._filled]).astype(np.float64)
+        weights = None if self._weights is None else as_weights(as_numpy(self._weights[: self._filled]), labels.shape)
         starts, updates = self._starts, self._updates
         self._filled, self._starts, self._weights, self._updates = 0, [], None, updates + len(starts)
         n = len(self.classes)
@@ -285,7 +345,8 @@ class ConfusionMatrixAccumulator:
 
     def _count(self, cells: Labels, counts: Counts | None) -> None:
         """Adds cells in any order, each once or as often as `counts` says. It replaces arrays and changes none: a copy may share them."""
-        if counts is not None and counts.dtype == np.float64 and self._counts.dtype != np.float64:
+        # Integers whose sum is not exact become what cannot overflow, and are refused by `compute`.
+        if counts is not None and self._counts.dtype != np.float64 and (_has_floats(counts) or counts.sum(dtype=np.float64) > MAX_TOTAL):
             self._counts = self._counts.astype(np.float64)
             self._dense = None if self._dense is None else self._dense.astype(np.float64)
         if self._dense is not None:
@@ -307,49 +368,6 @@ class ConfusionMatrixAccumulator:
         return cells, self._dense[cells]
 
 
-def _largest(scores: npt.NDArray[Any], num_classes: int) -> Labels:
-    """The label of the largest score on dimension 1, NAN where a score is NaN."""
-    if scores.shape[1] != num_classes:
-        raise _wrong_scores(scores.shape, num_classes)
-    kind = scores.dtype.kind
-    if kind not in "fiu" and scores.size:
-        raise TypeError(f"expected logits or probabilities as numbers in preds, got dtype {scores.dtype}")
-    if scores.ndim > 2:
-        return _largest_of_images(scores, num_classes)
-    if kind == "f" and scores.itemsize == 2:
-        scores = scores.astype(np.float32)  # numpy is five times slower with halves
-    labels: Labels = scores.argmax(1)
-    if kind == "f" and labels.size:
-        # argmax takes NaN for the largest, so that the ones it chose tell of all, and the largest of these of them.
-        if scores.flags.c_contiguous:
-            chosen = scores.ravel().take(labels + _starts_of_rows(len(labels), num_classes))
-        else:
-            chosen = scores[np.arange(len(labels)), labels]
-        largest = chosen[chosen.argmax()]
-        if largest != largest:  # noqa: PLR0124  # that is, if it is NaN
-            labels[np.isnan(chosen)] = NAN
-    return labels
-
-
-def _largest_of_images(scores: npt.NDArray[Any], num_classes: int) -> Labels:
-    shape = (scores.shape[0], *scores.shape[2:])
-    pixels = int(np.prod(shape[1:]))
-    scores = scores.reshape(shape[0], num_classes, pixels)
-    labels = np.empty((shape[0], pixels), np.int64)
-    at_once = max(1, BLOCK // num_classes)
-    for first in range(0, shape[0], max(1, at_once // max(1, pixels))):
-        images = slice(first, first + max(1, at_once // max(1, pixels)))
-        for start in range(0, pixels, at_once):
-            part = np.moveaxis(scores[images, :, start : start + at_once], 1, 2)
-            labels[images, start : start + at_once] = _largest(part.reshape(-1, num_classes), num_classes).reshape(part.shape[:2])
-    return labels.reshape(shape)
-
-
-@functools.lru_cache(maxsize=4)
-def _starts_of_rows(rows: int, columns: int) -> Labels:
-    return np.arange(rows) * columns
-
-
 def _on_device(array: Any) -> bool:
     return hasattr(array, "device") and getattr(array.device, "type", "cpu") != "cpu"
 
@@ -364,31 +382,8 @@ def _empty(shape: tuple[int, ...], device: Any, floats: bool = False) -> Any:
     return torch.empty(shape, dtype=widest if floats else torch.int64, device=device)
 
 
-def _weights(weights: npt.NDArray[Any], shape: tuple[int, ...]) -> npt.NDArray[np.float64]:
-    if weights.dtype.kind not in "fiu":
-        raise TypeError(f"expected sample_weight as numbers, got dtype {weights.dtype}")
-    if weights.shape != shape:
-        raise _wrong_weights(weights.shape, shape)
-    return weights.ravel().astype(np.float64)
-
-
-def _shapes_differ(preds: tuple[int, ...], target: tuple[int, ...]) -> ValueError:
-    return ValueError(
-        "expected preds of the shape of target, or with one more dimension, the class, as dimension 1; "
-        f"got preds {list(preds)} and target {list(target)}"
-    )
-
-
-def _scores_beside_a_threshold(shape: tuple[int, ...]) -> ValueError:
-    return ValueError(f"expected one score a sample beside a threshold, got preds of shape {list(shape)}")
-
-
-def _wrong_scores(shape: tuple[int, ...], num_classes: int) -> ValueError:
-    return ValueError(f"expected {num_classes} scores a sample on dimension 1 of preds, got preds of shape {list(shape)}")
-
-
-def _wrong_weights(weights: tuple[int, ...], target: tuple[int, ...]) -> ValueError:
-    return ValueError(f"expected one sample_weight a sample, shape {list(target)}, got shape {list(weights)}")
+def _has_floats(array: Any) -> bool:
+    return bool(array.dtype.kind == "f" if isinstance(array, np.ndarray) else array.is_floating_point())
 
 
 def _not_integers(preds: Any, target: Any) -> TypeError:

@@ -45,7 +45,7 @@ class ConfusionMatrix:
     """How often samples of each true class were predicted as each class.
 
     Build one with `from_predictions`, `from_dense` or `from_coo`; the constructor itself checks nothing.
-    Counts are int64, or float64 when samples have weights. Only cells that are not zero are stored.
+    Counts are int64, or float64 when samples have weights that are not integers. Only cells that are not zero are stored.
 
     Attributes:
       classes: the ordered classes; `classes[i]` is the name of row and column i.
@@ -123,7 +123,7 @@ class ConfusionMatrix:
             raise TypeError(
                 "expected a dense array of counts, got a sparse matrix; use from_coo(m.row, m.col, m.data, len(m)) of m = matrix.tocoo()"
             )
-        dense = as_numpy(counts)
+        dense = as_numpy(counts, "a square array of counts")
         if dense.ndim == 0:
             raise TypeError(f"expected a square array of counts, got {counts!r} ({type(counts).__name__})")
         if dense.ndim != 2 or dense.shape[0] != dense.shape[1]:
@@ -386,6 +386,10 @@ class ConfusionMatrix:
     def __add__(self, other: object) -> "ConfusionMatrix":
         """The counts of both together. The classes must agree; a matrix without names takes those of the other."""
         return self._combined(other, 1, "add") if isinstance(other, ConfusionMatrix) else NotImplemented
+
+    def __radd__(self, other: object) -> "ConfusionMatrix":
+        """For `sum`, which begins with 0."""
+        return self if isinstance(other, int) and other == 0 else NotImplemented
 
     def __sub__(self, other: object) -> "ConfusionMatrix":
         """The signed difference, a value of its own kind: its cells may be negative, so it cannot be logged as counts."""

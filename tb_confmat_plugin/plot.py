@@ -11,6 +11,7 @@ import matplotlib as mpl
 import numpy as np
 import numpy.typing as npt
 from matplotlib.artist import Artist
+from matplotlib.axes import Axes
 from matplotlib.cm import ScalarMappable
 from matplotlib.colors import ListedColormap, Normalize
 from matplotlib.font_manager import FontProperties
@@ -59,6 +60,7 @@ def plot_matrix(
     Args:
       matrix: the matrix.
       ax: the Axes to draw into; those of a new pyplot figure if left out, which `writer.add_figure` takes as `ax.figure`, and closes.
+        Make the figure of your own Axes with `layout="constrained"`, which gives the class names the room that they need.
       normalize: "true", "pred" or "all" for shares as in `ConfusionMatrix.normalize`; counts if left out.
       title: a title above.
       numbers: whether to write the values into the cells; if left out, where they fit, shortened (12k) if need be.
@@ -76,7 +78,9 @@ def plot_matrix(
     names = [_shortened(matrix.classes[index]) for index in range(matrix.num_classes)]
     is_new = ax is None
     if is_new:
-        ax = _new_axes(len(names))
+        ax = _new_axes(names)
+    if not isinstance(ax, Axes):
+        raise TypeError(f"expected ax as matplotlib Axes, got {type(ax).__name__}; of a figure pass figure.add_subplot()")
     ax.set(xlim=(-0.5, len(names) - 0.5), ylim=(len(names) - 0.5, -0.5), aspect="equal")
     ax.grid(visible=False)
     ax.spines[:].set(zorder=-1, linewidth=1.2)  # below the cells, so that it hides nothing of those at the edge
@@ -111,11 +115,14 @@ def _values(matrix: "ConfusionMatrix", normalize: str | None) -> Floats:
     return matrix.values / (matrix.support[matrix.rows] if normalize == "true" else matrix.predicted[matrix.cols]).astype(np.float64)
 
 
-def _new_axes(n: int) -> Any:
+def _new_axes(names: list[str]) -> Any:
     """Axes of a fitting size, alone in a new figure."""
     import matplotlib.pyplot as plt
 
-    side = float(np.clip(0.5 * n, 2.5, 9.5))
+    side = float(np.clip(0.5 * len(names), 2.5, 9.5))
+    # Few classes get cells in which their names fit side by side, rather than one above the other.
+    level = len(names) * NAME_POINTS[1] * max(map(_width, names[:FEW])) / (72 * 0.89)
+    side = level if side < level < 4.5 else side
     return plt.figure(figsize=(side, side)).add_axes((0, 0, 1, 1))
 
 

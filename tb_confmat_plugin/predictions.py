@@ -1,6 +1,7 @@
 """What people have as predictions and truth - tensors, arrays, lists, scores or names - as pairs of class indices."""
 
 import math
+import numbers
 import warnings
 from collections.abc import Iterable
 from typing import Any
@@ -9,13 +10,13 @@ import numpy as np
 import numpy.typing as npt
 
 from tb_confmat_plugin.classes import MAX_CLASSES, Classes, as_list
+from tb_confmat_plugin.scores import NAN, largest
 
 Labels = npt.NDArray[np.int64]
-NAN = np.iinfo(np.int64).min  # stands for the prediction of a sample whose scores are not numbers
 Weights = npt.NDArray[Any]  # int64 or float64
 
 
-def as_numpy(array: Any) -> npt.NDArray[Any]:
+def as_numpy(array: Any, expected: str = "an array or a list") -> npt.NDArray[Any]:
     """A numpy view or copy of an array, of nested lists, or of a torch tensor on any device, without importing torch."""
     if isinstance(array, np.ma.MaskedArray):
         raise TypeError(
@@ -28,9 +29,15 @@ def as_numpy(array: Any) -> npt.NDArray[Any]:
         except TypeError:  # bfloat16, which numpy does not have
             return np.asarray(array.float())
     try:
-        return np.asarray(array)
+        found = np.asarray(array)
     except ValueError as error:
         raise ValueError(f"expected an array, got nested lists of unequal lengths: {error}") from error
+    if found.dtype == object and not found.ndim:
+        raise TypeError(f"expected {expected}, got {array!r} ({type(array).__name__})")
+    if found.dtype.kind == "U" and isinstance(array, (list, tuple)) and found.ndim == 1:
+        # numpy makes texts of numbers that stand among texts, and of a missing label the class "nan".
+        return found if all(isinstance(one, str) for one in array) else np.asarray(array, object)
+    return found
 
 
 def read_predictions(
@@ -49,13 +56,13 @@ def read_predictions(
     scores, true = as_numpy(preds), as_numpy(target)
     predicted, num_classes = _labels(scores, true.ndim, num_classes, threshold)
     if predicted.shape != true.shape:
-        raise ValueError(
-            "expected preds of the shape of target, or with one more dimension, the class, as dimension 1; "
-            f"got preds {list(scores.shape)} and target {list(true.shape)}"
-        )
+        raise shapes_differ(scores.shape, true.shape)
     shape = true.shape
     true, predicted = true.ravel(), predicted.ravel()
-    weights = None if sample_weight is None else _weights(as_numpy(sample_weight), shape)
+    weights = None if sample_weight is None else as_weights(as_numpy(sample_weight), shape)
+    if weights is not None:
+        _refuse_wrong_weights(weights)
+    checked_ignore_index(ignore_index)
     positions = np.arange(true.size) if ignore_index is None else np.flatnonzero(true != ignore_index)
     if len(positions) < true.size:
         true, predicted = true[positions], predicted[positions]
@@ -68,9 +75,12 @@ def read_predictions(
         classes = Classes.of(len(names) if num_classes is None else num_classes, names)
         true, predicted = _positions("target", true, classes), _positions("preds", predicted, classes)
     else:
-        true, predicted = _integers("target", true), _integers("preds", predicted)
+        true, predicted = _integers("target", true, shape), _integers("preds", predicted, shape)
         classes = Classes.of(_classes_of(true, predicted) if num_classes is None else num_classes, names)
-    _refuse_outside("target", true, positions, classes, "; pass a larger num_classes or ignore_index={label}")
+    way_out = "; pass a larger num_classes or ignore_index={label}"
+    if num_classes == 1 and scores.ndim > len(shape):
+        way_out = "; for one score a sample pass preds.squeeze(1) and a threshold"
+    _refuse_outside("target", true, positions, classes, way_out)
     way_out = "; pass a larger num_classes" if threshold is None else "; scores beside a threshold are floats"
     _refuse_outside("preds", predicted, positions, classes, way_out)
     return true, predicted, weights, classes
@@ -96,33 +106,23 @@ def _labels(
     """Predicted labels out of whatever preds is, and the number of classes if it tells that."""
     if target_ndim and scores.ndim == target_ndim + 1:
         if threshold is not None:
-            raise ValueError(f"expected one score a sample beside a threshold, got preds of shape {list(scores.shape)}")
+            raise scores_beside_a_threshold(scores.shape)
         if num_classes is not None and scores.shape[1] != num_classes:
-            raise ValueError(f"expected {num_classes} scores a sample on dimension 1 of preds, got preds of shape {list(scores.shape)}")
-        return _largest(scores), scores.shape[1]
+            raise wrong_scores(scores.shape, num_classes)
+        if scores.shape[1] == 0:
+            raise ValueError(f"expected the scores of at least 1 class on dimension 1 of preds, got preds of shape {list(scores.shape)}")
+        return largest(scores), scores.shape[1]
     if threshold is None:
         return scores, num_classes
     if num_classes not in (None, 2):
         raise ValueError(f"expected two classes beside a threshold, got num_classes={num_classes}")
-    if math.isnan(threshold):
-        raise ValueError("expected threshold as a number, got nan")
+    checked_threshold(threshold)
     return over_threshold(scores, threshold) if scores.dtype.kind == "f" else scores, 2
 
 
 def over_threshold(scores: npt.NDArray[Any], threshold: float) -> Labels:
     """Class 1 for scores above the threshold, else 0; NAN where a score is no number."""
     return np.where(np.isnan(scores), NAN, (scores > threshold).astype(np.int64))
-
-
-def _largest(scores: npt.NDArray[Any]) -> Labels:
-    if scores.dtype.kind not in "fiu":
-        raise TypeError(f"expected logits or probabilities as numbers in preds, got dtype {scores.dtype}")
-    if scores.shape[1] == 0:
-        raise ValueError(f"expected the scores of at least 1 class on dimension 1 of preds, got preds of shape {list(scores.shape)}")
-    largest: Labels = np.argmax(scores, axis=1).astype(np.int64, copy=False)
-    if scores.dtype.kind == "f":  # argmax takes NaN for the largest, so that the ones it chose tell of all
-        largest[np.isnan(np.take_along_axis(scores, largest[:, None], axis=1)[:, 0])] = NAN
-    return largest
 
 
 def _refuse_nan(scores: npt.NDArray[Any], predicted: Labels, positions: npt.NDArray[Any], shape: tuple[int, ...]) -> None:
@@ -137,22 +137,66 @@ def _refuse_nan(scores: npt.NDArray[Any], predicted: Labels, positions: npt.NDAr
     raise ValueError(f"expected scores in preds, got NaN for class {label} of sample {named}")
 
 
-def _weights(weights: npt.NDArray[Any], shape: tuple[int, ...]) -> Weights:
+def as_weights(weights: npt.NDArray[Any], shape: tuple[int, ...]) -> Weights:
+    """Weights of samples of a shape, flat, as int64 where they are integers, else float64; their values are not checked."""
     if weights.dtype.kind not in "fiu":
         raise TypeError(f"expected sample_weight as numbers, got dtype {weights.dtype}")
     if weights.shape != shape:
-        raise ValueError(f"expected one sample_weight a sample, shape {list(shape)}, got shape {list(weights.shape)}")
-    wrong = np.flatnonzero(~(weights.ravel() >= 0) | (weights.ravel() == np.inf))
-    if len(wrong):
-        raise ValueError(f"expected sample_weight of at least 0, got {weights.ravel()[wrong[0]]} at position {wrong[0]}")
+        raise wrong_weights(weights.shape, shape)
     whole = weights.dtype.kind in "iu" and weights.max(initial=0) < 2**63  # larger ones are refused with their sum
     return weights.ravel().astype(np.int64 if whole else np.float64)
+
+
+def _refuse_wrong_weights(weights: Weights) -> None:
+    wrong = np.flatnonzero(~(weights >= 0) | (weights == np.inf))
+    if len(wrong):
+        raise ValueError(f"expected sample_weight of at least 0, got {weights[wrong[0]]} at position {wrong[0]}")
+
+
+def checked_threshold(threshold: float | None) -> float | None:
+    """The threshold, if it is a number or none at all."""
+    if threshold is not None and (not isinstance(threshold, numbers.Real) or math.isnan(threshold)):
+        raise ValueError(f"expected threshold as a number, got {threshold!r}")
+    return threshold
+
+
+def checked_ignore_index(ignore_index: Any) -> Any:
+    """The label to leave out, if it is one or none at all."""
+    if ignore_index is not None and not isinstance(ignore_index, (numbers.Integral, str)):
+        raise TypeError(f"expected ignore_index as one label, got {ignore_index!r}; give all that is to be left out the same label")
+    return ignore_index
+
+
+def shapes_differ(preds: tuple[int, ...], target: tuple[int, ...]) -> ValueError:
+    """The error of shapes that do not fit."""
+    return ValueError(
+        "expected preds of the shape of target, or with one more dimension, the class, as dimension 1; "
+        f"got preds {list(preds)} and target {list(target)}"
+    )
+
+
+def wrong_scores(shape: tuple[int, ...], num_classes: int) -> ValueError:
+    """The error of scores of another number of classes."""
+    way_out = "; for one score a sample pass preds.squeeze(1) and a threshold" if shape[1] == 1 and num_classes == 2 else ""
+    return ValueError(f"expected {num_classes} scores a sample on dimension 1 of preds, got preds of shape {list(shape)}{way_out}")
+
+
+def scores_beside_a_threshold(shape: tuple[int, ...]) -> ValueError:
+    """The error of scores of each class where there is to be one a sample."""
+    way_out = "pass preds.squeeze(1)" if shape[1] == 1 else "leave threshold out for the class of the largest score"
+    return ValueError(f"expected one score a sample beside a threshold, got preds of shape {list(shape)}; {way_out}")
+
+
+def wrong_weights(weights: tuple[int, ...], target: tuple[int, ...]) -> ValueError:
+    """The error of weights of another shape than the samples."""
+    return ValueError(f"expected one sample_weight a sample, shape {list(target)}, got shape {list(weights)}")
 
 
 def _strings(name: str, labels: npt.NDArray[Any]) -> list[str]:
     for position, label in enumerate(labels):
         if not isinstance(label, str):
-            raise TypeError(f"expected {name} as strings like the other labels, got {label!r} at position {position}")
+            way_out = "; pass whole numbers as an array of integers" if isinstance(label, numbers.Integral) else ""
+            raise TypeError(f"expected {name} as strings like the other labels, got {label!r} at position {position}{way_out}")
     return [str(label) for label in labels]
 
 
@@ -167,10 +211,14 @@ def _positions(name: str, labels: npt.NDArray[Any], classes: Classes) -> Labels:
 MANY_CLASSES = 100_000  # from here on labels are taken for identifiers of another kind
 
 
-def _integers(name: str, labels: npt.NDArray[Any]) -> Labels:
+def _integers(name: str, labels: npt.NDArray[Any], shape: tuple[int, ...]) -> Labels:
     if labels.dtype.kind not in "iub" and labels.size:
-        way_out = "; for one score a sample and two classes pass a threshold" if labels.dtype.kind == "f" and name == "preds" else ""
-        raise TypeError(f"expected {name} as integer or string labels, got dtype {labels.dtype} and shape {list(labels.shape)}{way_out}")
+        way_out = ""
+        if labels.dtype.kind == "f" and len(shape) > 1:
+            way_out = "; if target has a one for the class of each sample, pass target.argmax(1)"
+        elif labels.dtype.kind == "f" and name == "preds":
+            way_out = "; for one score a sample and two classes pass a threshold"
+        raise TypeError(f"expected {name} as integer or string labels, got dtype {labels.dtype} and shape {list(shape)}{way_out}")
     if labels.dtype.kind == "u" and labels.size and labels.max() > np.iinfo(np.int64).max:
         raise ValueError(f"expected labels from 0 to the number of classes less 1, got {labels.max()} in {name}")
     return labels.astype(np.int64)

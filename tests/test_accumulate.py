@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from sklearn.metrics import confusion_matrix
 
 from tb_confmat_plugin import ConfusionMatrix, ConfusionMatrixAccumulator, accumulate
+from tb_confmat_plugin import scores as scores_module
 
 modest = settings(deadline=None, derandomize=True, max_examples=60)
 
@@ -52,15 +53,15 @@ def epochs(draw, most_classes=6):
         preds, target = random.integers(num_classes, size=(2, size))
         if ignore_index is not None:
             target = np.where(random.random(size) < 0.2, ignore_index, target)
-        weighted = draw(st.sampled_from([False, False, True]))
-        batches.append((preds, target, random.integers(8, size=size) / 4 if weighted else None))
+        weights = draw(st.sampled_from([None, None, random.integers(8, size=size), random.integers(8, size=size) / 4]))
+        batches.append((preds, target, weights))
     return num_classes, ignore_index, batches
 
 
 def joined(batches):
     """All batches as one; no weights when none has any."""
     preds, target, weights = zip(*batches, strict=True) if batches else ([], [], [])
-    weights = [np.ones(len(one)) if weight is None else weight for one, weight in zip(target, weights, strict=True)]
+    weights = [np.ones(len(one), np.int64) if weight is None else weight for one, weight in zip(target, weights, strict=True)]
     empty = [np.zeros(0, np.int64)]
     return tuple(np.concatenate([*empty, *arrays]) for arrays in (preds, target, weights))
 
@@ -99,7 +100,7 @@ class TestLabels:
             matrix, expected = fed(*epoch, CONTAINERS[container]).compute(), expected_of(*epoch)
             assert matrix == expected
             assert all(np.all(np.diff(matrix.rows * matrix.num_classes + matrix.cols) > 0) for _ in "1")
-            assert matrix.values.dtype == (np.float64 if any(w is not None and len(w) for _, _, w in epoch[2]) else np.int64)
+            assert matrix.values.dtype == expected.values.dtype, "integers stay integers"
 
         check()
 
@@ -190,8 +191,9 @@ def test_many_updates_of_any_number_of_classes(num_classes):
 class TestScores:
     @pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16, torch.float32, torch.float64, torch.int64, torch.uint8])
     @pytest.mark.parametrize("shape", [(12, 5), (1, 5), (0, 5), (3, 5, 4), (2, 5, 3, 4), (2, 5, 0, 4), (0, 5, 2), (3, 5, 2, 2, 2)])
-    @pytest.mark.parametrize("block", [1 << 17, 30, 1])
+    @pytest.mark.parametrize("block", [1 << 17, 30])
     def test_largest_as_from_predictions(self, monkeypatch, dtype, shape, block):
+        monkeypatch.setattr(scores_module, "BLOCK", block)
         monkeypatch.setattr(accumulate, "BLOCK", block)
         generator = torch.Generator().manual_seed(len(shape))
         scores = torch.randint(0, 4, shape, generator=generator).to(dtype)  # with many ties
@@ -213,6 +215,99 @@ class TestScores:
             accumulator.update(preds, torch.arange(3), torch.ones(3, requires_grad=True))
             assert accumulator.compute().true_positives.tolist() == [1, 1, 1]
         assert scores.grad is None
+
+    @pytest.mark.parametrize("num_classes", [3, 60])  # scores of few classes are buffered
+    def test_among_updates_of_every_other_kind(self, monkeypatch, num_classes):
+        monkeypatch.setattr(accumulate, "BUFFERED", 20)
+        monkeypatch.setattr(accumulate, "BLOCK", 9 * num_classes)
+
+        @modest
+        @given(
+            st.lists(
+                st.tuples(st.sampled_from(["scores", "scores", "doubles", "labels", "weights", "images", "compute"]), st.integers(0, 11)),
+                max_size=12,
+            ),
+            st.integers(0, 2**32),
+            st.sampled_from([None, -1, 2]),
+        )
+        def check(updates, seed, ignore_index):
+            random, all_preds, all_target, all_weights = np.random.default_rng(seed), [], [], []
+            accumulator = ConfusionMatrixAccumulator(num_classes, ignore_index=ignore_index)
+            for kind, size in updates:
+                scores = random.integers(9, size=(size, num_classes)).astype(np.float64 if kind == "doubles" else np.float32)
+                target, weights = random.integers(num_classes, size=size), np.ones(size, np.int64)
+                preds = scores.argmax(1)
+                if ignore_index == -1:
+                    target[::4] = -1
+                if kind == "compute":
+                    accumulator.compute()
+                    continue
+                if kind == "images":
+                    accumulator.update(scores.T[None], target[None])
+                elif kind == "weights":
+                    weights = random.integers(5, size=size)
+                    accumulator.update(scores, target, weights)
+                else:
+                    accumulator.update(torch.from_numpy(preds if kind == "labels" else scores), torch.from_numpy(target))
+                scores[:] = 0  # a copy was taken
+                for kept, one in ((all_preds, preds), (all_target, target), (all_weights, weights)):
+                    kept.extend(one.tolist())
+            expected = ConfusionMatrix.from_predictions(
+                np.array(all_preds, int),
+                np.array(all_target, int),
+                num_classes=num_classes,
+                sample_weight=np.array(all_weights, int),
+                ignore_index=ignore_index,
+            )
+            assert accumulator.compute() == expected
+
+        check()
+
+    @pytest.mark.parametrize("num_classes", [2, 60])
+    def test_nan_is_named_wherever_it_is_counted(self, monkeypatch, num_classes):
+        monkeypatch.setattr(accumulate, "BLOCK", num_classes * 5)
+        scores, target = torch.eye(num_classes)[:2], torch.arange(2)
+        for at in range(6):
+            accumulator = ConfusionMatrixAccumulator(num_classes)
+            for update in range(6):
+                accumulator.update(torch.full_like(scores, NAN) if update == at else scores, target)
+            with pytest.raises(ValueError, match=f"got NaN for sample 0 of update {at} "):
+                accumulator.compute()
+            assert accumulator.compute().true_positives[:2].tolist() == [5, 5]
+            assert accumulator.compute().total == 10
+
+    def test_one_class(self):
+        accumulator = ConfusionMatrixAccumulator(1)
+        for score in (0.5, NAN, -INF):
+            accumulator.update(torch.full((3, 1), score), torch.zeros(3).long())
+        with pytest.raises(ValueError, match="got NaN for sample 0 of update 1 "):
+            accumulator.compute()
+        assert accumulator.compute().to_dense().tolist() == [[6]]
+
+    def test_scores_that_are_waiting_are_in_every_copy(self):
+        accumulator = ConfusionMatrixAccumulator(3)
+        for _ in range(2):
+            accumulator.update(torch.eye(3), torch.tensor([2, 1, 0]))
+        assert accumulator._waiting, "or this tests nothing"
+        copies = [copy.deepcopy(accumulator), copy.copy(accumulator), ConfusionMatrixAccumulator(3).merge(accumulator)]
+        accumulator.update(torch.eye(3), torch.tensor([0, 0, 0]))
+        accumulator.compute()
+        assert [one.compute().to_dense().tolist() for one in copies] == [[[0, 0, 2], [0, 2, 0], [2, 0, 0]]] * 3
+        accumulator.update(torch.eye(3), torch.tensor([2, 1, 0]))
+        accumulator.reset()
+        accumulator.update(torch.eye(3), torch.tensor([0, 0, 0]))
+        assert accumulator.compute().to_dense()[0].tolist() == [1, 1, 1]
+        assert accumulator.compute().total == 3
+
+    def test_target_of_floats_beside_scores(self):
+        accumulator = ConfusionMatrixAccumulator(3)
+        for _ in range(2):
+            with pytest.raises(TypeError, match=r"got preds of int64 and target of float32$"):
+                accumulator.update(torch.eye(3), torch.zeros(3))
+            with pytest.raises(ValueError, match=r"got preds \[3\] and target \[2\]$"):
+                accumulator.update(torch.eye(3), torch.zeros(2).long())
+            accumulator.update(torch.eye(3), torch.arange(3))
+        assert accumulator.compute().total == 6
 
     @pytest.mark.filterwarnings("error")
     @pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16, torch.float32, torch.float64])
@@ -275,7 +370,8 @@ class TestWhatIsWrong:
                 None,
                 "label -1 of target is outside num_classes=3, at {where}; pass a larger num_classes or ignore_index=-1",
             ),
-            ([0, 1], [1, 1], [1, -2], "expected sample_weight of at least 0, got -2.0 for {where}"),
+            ([0, 1], [1, 1], [1, -2], "expected sample_weight of at least 0, got -2 for {where}"),
+            ([0, 1], [1, 1], [1, -2.0], "expected sample_weight of at least 0, got -2.0 for {where}"),
             ([0, 1], [1, 1], [1, NAN], "expected sample_weight of at least 0, got nan for {where}"),
             ([0, 1], [1, 1], [1, INF], "expected sample_weight of at least 0, got inf for {where}"),
         ],
@@ -382,6 +478,25 @@ class TestWhatIsWrong:
         accumulator.update([0, 1], [0, 1], [2.0**52, 2.0**52])
         with pytest.raises(ValueError, match=r"expected counts that add up to less than 2\*\*53"):
             accumulator.compute()
+
+    @pytest.mark.parametrize("num_classes", [2, 300])
+    def test_integer_weights_that_no_integer_could_sum_up(self, num_classes):
+        accumulator = ConfusionMatrixAccumulator(num_classes)
+        accumulator.update([0, 1], [0, 1], np.array([2**63, 1], np.uint64))
+        with pytest.raises(ValueError, match=r"expected counts that add up to less than 2\*\*53, .* got 9.223e\+18"):
+            accumulator.compute()
+        accumulator.reset()
+        for _ in range(5):
+            accumulator.update([0, 1], [0, 1], [2**62, 2**62])
+        with pytest.raises(ValueError, match=r"expected counts that add up to less than 2\*\*53, .* got 4.612e\+19"):
+            accumulator.compute()
+
+    def test_a_threshold_and_an_ignored_label_that_are_none(self):
+        for threshold in (NAN, "0.5"):
+            with pytest.raises(ValueError, match=says(f"expected threshold as a number, got {threshold!r}")):
+                ConfusionMatrixAccumulator(2, threshold=threshold)
+        with pytest.raises(TypeError, match=r"expected ignore_index as one label, got \[1\]"):
+            ConfusionMatrixAccumulator(2, ignore_index=[1])
 
     def test_threshold_of_many_classes(self):
         with pytest.raises(ValueError, match=says("expected num_classes=2 beside a threshold, got 3")):
@@ -501,6 +616,22 @@ def test_memory(num_classes, weighted):
     assert peak < 8e6
 
 
+@pytest.mark.parametrize("num_classes", [2, 48, 49])
+def test_memory_of_scores(num_classes):
+    """That of the labels and a block of scores."""
+    scores, target = torch.zeros(256, num_classes), torch.zeros(256, dtype=torch.int64)
+    tracemalloc.start()
+    try:
+        accumulator = ConfusionMatrixAccumulator(num_classes)
+        for _ in range(200):
+            accumulator.update(scores, target)
+        accumulator.compute()
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert peak < 8e6
+
+
 def test_memory_of_images():
     """numpy would copy all scores to find the largest on dimension 1."""
     scores, target = torch.zeros(2, 21, 256, 256), torch.zeros(2, 256, 256, dtype=torch.int64)
@@ -524,6 +655,7 @@ class TestOnDevice:
             accumulator.update(labels, labels)
             accumulator.update(torch.zeros(300, 1_000, dtype=torch.bfloat16, requires_grad=True), labels)
             accumulator.update(torch.zeros(2, 1_000, 7, 5), images)
+            accumulator.update(labels, labels, labels)
             accumulator.update(labels, labels, torch.zeros(300, requires_grad=True))
             accumulator.update(labels, labels, [1.0] * 300)
             accumulator.update(labels, labels)
@@ -531,7 +663,7 @@ class TestOnDevice:
             binary.update(torch.zeros(300), labels)
             with pytest.raises((RuntimeError, NotImplementedError)):
                 labels.sum().item()
-        assert accumulator._filled == 300 + 300 + 70 + 3 * 300
+        assert accumulator._filled == 300 + 300 + 70 + 4 * 300
         assert accumulator._buffer.device.type == accumulator._weights.device.type == binary._buffer.device.type == "meta"
 
     @pytest.mark.parametrize("dense_cells", [1 << 16, 0], ids=["dense", "sparse"])
@@ -578,6 +710,15 @@ class TestOnDevice:
             accumulator.compute()
         assert accumulator.compute().to_dense().tolist() == [[1, 1], [0, 0]]
 
+    @pytest.mark.parametrize("dtype", [torch.uint8, torch.int16, torch.int64, torch.uint64, torch.bfloat16, torch.float64])
+    def test_weights(self, as_if_on_device, dtype):
+        accumulator, labels = ConfusionMatrixAccumulator(2), torch.tensor([0, 1])
+        accumulator.update(labels, labels)
+        accumulator.update(labels, labels, torch.tensor([2, 3]).to(dtype))
+        matrix = accumulator.compute()
+        assert matrix.true_positives.tolist() == [3, 4]
+        assert matrix.values.dtype == (np.int64 if dtype in (torch.uint8, torch.int16, torch.int64) else np.float64)
+
     def test_what_is_refused_at_once(self, as_if_on_device):
         accumulator, two = ConfusionMatrixAccumulator(3), torch.tensor([0, 1])
         for preds, target in ((two, two[:1]), (two, two[0])):
@@ -589,6 +730,9 @@ class TestOnDevice:
             accumulator.update(torch.zeros(2), two)
         with pytest.raises(ValueError, match=r"expected one sample_weight a sample, shape \[2\], got shape \[3\]"):
             accumulator.update(two, two, torch.ones(3))
+        for weights in (torch.tensor([True, False]), torch.zeros(2, dtype=torch.complex64)):
+            with pytest.raises(TypeError, match=says(f"expected sample_weight as numbers, got dtype {weights.dtype}")):
+                accumulator.update(two, two, weights)
         assert accumulator.compute().total == 0
 
     def test_there_and_here_in_turns(self, monkeypatch):
@@ -606,5 +750,5 @@ class TestOnDevice:
 def test_scores_of_each_class_beside_a_threshold_are_refused(device, monkeypatch):
     monkeypatch.setattr("tb_confmat_plugin.accumulate._on_device", lambda array: device)
     preds = torch.rand(4, 2).requires_grad_(device)  # which keeps it from the common path
-    with pytest.raises(ValueError, match=r"expected one score a sample beside a threshold, got preds of shape \[4, 2\]"):
+    with pytest.raises(ValueError, match=r"expected one score a sample beside a threshold, got preds of shape \[4, 2\]; leave"):
         ConfusionMatrixAccumulator(2, threshold=0.5).update(preds, torch.zeros(4, dtype=torch.int64))

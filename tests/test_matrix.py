@@ -244,6 +244,14 @@ def test_only_matrices_add(other):
         matrix - other
 
 
+def test_sum_of_many():
+    matrices = [ConfusionMatrix.from_dense([[1, 2], [0, 4]], ["a", "b"]), ConfusionMatrix.from_dense([[0, 5], [7, 0]])]
+    assert sum(matrices) == matrices[0] + matrices[1]
+    for other in (1, 0.0, None):
+        with pytest.raises(TypeError, match="unsupported operand"):
+            other + matrices[0]
+
+
 def test_a_sum_beyond_what_is_exact():
     half = ConfusionMatrix.from_dense([[0, 2**52], [0, 0]])
     with pytest.raises(ValueError, match="add up to less than 2"):

@@ -393,12 +393,13 @@ def test_names_are_shown_as_they_are() -> None:
 
 def test_long_names_are_upright_below_and_short_ones_level() -> None:
     def upright(names: list[str]) -> set[bool]:
-        ax = ConfusionMatrix.from_dense(np.eye(3), names).plot()
-        Picture.of(ax)
+        ax = ConfusionMatrix.from_dense(np.eye(len(names)), names).plot()
+        assert_legible(Picture.of(ax))
         boxes = [label.get_window_extent() for label in ax.get_xticklabels()]
         return {box.height > box.width for box in boxes}
 
-    assert upright(["long enough name", "another long name", "and one more"]) == {True}
+    assert upright([f"class of a long name {letter}" for letter in "abcde"]) == {True}
+    assert upright(["class of a long name", "another long name"]) == {False}, "two cells are made as wide as their names"
     assert upright(["dog", "cats", "cow"]) == {False}
 
 
@@ -479,6 +480,11 @@ def test_normalize_over_something_else() -> None:
     with pytest.raises(ValueError, match=says("expected 'true', 'pred' or 'all' to normalize over, got 'rows'")):
         MATRIX.plot(normalize="rows")
     assert plt.get_fignums() == [], "and no figure is begun"
+
+
+def test_a_figure_in_place_of_axes() -> None:
+    with pytest.raises(TypeError, match=says("expected ax as matplotlib Axes, got Figure; of a figure pass figure.add_subplot()")):
+        MATRIX.plot(Figure())
 
 
 def test_shares_of_a_difference() -> None:

@@ -277,7 +277,60 @@ def test_ignore_index_among_names():
         (
             {"preds": [[0.2, 0.8]], "target": [1], "threshold": 0.5},
             ValueError,
-            "expected one score a sample beside a threshold, got preds of shape [1, 2]",
+            "expected one score a sample beside a threshold, got preds of shape [1, 2]; "
+            "leave threshold out for the class of the largest score",
+        ),
+        (
+            {"preds": [[0.2], [0.8]], "target": [1, 0], "threshold": 0.5},
+            ValueError,
+            "expected one score a sample beside a threshold, got preds of shape [2, 1]; pass preds.squeeze(1)",
+        ),
+        (
+            {"preds": [[0.2], [0.8]], "target": [0, 1]},
+            ValueError,
+            "label 1 at position 1 of target is outside num_classes=1; for one score a sample pass preds.squeeze(1) and a threshold",
+        ),
+        (
+            {"preds": [[0.2], [0.8]], "target": [0, 1], "num_classes": 2},
+            ValueError,
+            "expected 2 scores a sample on dimension 1 of preds, got preds of shape [2, 1]; "
+            "for one score a sample pass preds.squeeze(1) and a threshold",
+        ),
+        (
+            {"preds": [0.2, 0.8], "target": [1, 0], "threshold": "0.5"},
+            ValueError,
+            "expected threshold as a number, got '0.5'",
+        ),
+        (
+            {"preds": [1, 0], "target": [1, 0], "ignore_index": [0, 1]},
+            TypeError,
+            "expected ignore_index as one label, got [0, 1]; give all that is to be left out the same label",
+        ),
+        (
+            {"preds": None, "target": [1, 0]},
+            TypeError,
+            "expected an array or a list, got None (NoneType)",
+        ),
+        (
+            {"preds": np.eye(3), "target": np.eye(3, dtype=int)},
+            TypeError,
+            "expected preds as integer or string labels, got dtype float64 and shape [3, 3]; "
+            "if target has a one for the class of each sample, pass target.argmax(1)",
+        ),
+        (
+            {"preds": np.array([1, 0], object), "target": np.array([1, 1], object)},
+            TypeError,
+            "expected target as strings like the other labels, got 1 at position 0; pass whole numbers as an array of integers",
+        ),
+        (
+            {"preds": ["a", 1], "target": ["a", "b"]},
+            TypeError,
+            "expected preds as strings like the other labels, got 1 at position 1; pass whole numbers as an array of integers",
+        ),
+        (
+            {"preds": ["a", "b"], "target": ("a", math.nan)},
+            TypeError,
+            "expected target as strings like the other labels, got nan at position 1",
         ),
         (
             {"preds": [200, 30], "target": [1, 0], "threshold": 128},
