@@ -33,6 +33,11 @@ def as_numpy(array: Any) -> npt.NDArray[Any]:
         raise ValueError(f"expected an array, got nested lists of unequal lengths: {error}") from error
 
 
+def on_device(array: Any) -> bool:
+    """Whether this is a tensor elsewhere than in the memory of the CPU."""
+    return hasattr(array, "device") and getattr(array.device, "type", "cpu") != "cpu"
+
+
 def read_predictions(
     preds: Any,
     target: Any,
@@ -99,7 +104,7 @@ def _labels(
             raise ValueError(f"expected one score a sample beside a threshold, got preds of shape {list(scores.shape)}")
         if num_classes is not None and scores.shape[1] != num_classes:
             raise ValueError(f"expected {num_classes} scores a sample on dimension 1 of preds, got preds of shape {list(scores.shape)}")
-        return _largest(scores), scores.shape[1]
+        return largest_scores(scores), scores.shape[1]
     if threshold is None:
         return scores, num_classes
     if num_classes not in (None, 2):
@@ -114,7 +119,8 @@ def over_threshold(scores: npt.NDArray[Any], threshold: float) -> Labels:
     return np.where(np.isnan(scores), NAN, (scores > threshold).astype(np.int64))
 
 
-def _largest(scores: npt.NDArray[Any]) -> Labels:
+def largest_scores(scores: npt.NDArray[Any]) -> Labels:
+    """The label of the largest score on dimension 1, the first of equals; NAN where a score is no number."""
     if scores.dtype.kind not in "fiu":
         raise TypeError(f"expected logits or probabilities as numbers in preds, got dtype {scores.dtype}")
     if scores.shape[1] == 0:
