@@ -23,7 +23,7 @@ Choice = Literal["most confident", "random"]
 MOST_EXAMPLES = 1000  # a step
 MOST_TEXT, MOST_ID = 500, 300  # characters
 EXEMPLARS = 2  # examples of a cell on the diagonal
-_SPARE = 2  # while samples come in, so many times the examples are held: a class that is not the worst yet may become it
+_SPARE = 1.5  # while samples come in, so many times the examples are held: a class that is not the worst yet may become it
 
 
 @dataclass(frozen=True)
@@ -156,13 +156,14 @@ def _look_up(tally: Counter[int], keys: Labels) -> Labels:
 class ExampleKeeper:
     """Keeps examples batch by batch: only the thumbnails, texts and ids of those that may be chosen in the end.
 
-    Twice as many are held as are kept in the end. Which ones, is decided by what has been seen so far, so that in an epoch with more
+    Half as many again are held as are kept in the end. Which ones, is decided by what has been seen so far, so that in an epoch with more
     wrong samples than that, the order of the samples matters a little.
     """
 
     def __init__(self, num_classes: int, settings: Settings) -> None:
         self.settings = settings
         self._num_classes = num_classes
+        self._most_held = int(_SPARE * settings.most)
         self._warned = False
         self.reset()
 
@@ -192,7 +193,7 @@ class ExampleKeeper:
         if scores is not None and choice == "most confident":
             ranks[wrong] = np.nan_to_num(_confidence(scores, probable, samples[wrong], predicted[wrong]))
         held = len(self._cells)
-        chosen = self._choose(np.concatenate([self._cells, cells]), np.concatenate([self._ranks, ranks]), _SPARE * self.settings.most)
+        chosen = self._choose(np.concatenate([self._cells, cells]), np.concatenate([self._ranks, ranks]), self._most_held)
         new = chosen[chosen >= held] - held
         confidence = true_confidence = np.full(len(new), np.nan)
         if scores is not None:
@@ -220,7 +221,7 @@ class ExampleKeeper:
         cells, counts = (np.array(list(part), np.int64) for part in (other._tallies.cells.keys(), other._tallies.cells.values()))
         self._tallies.add(cells, self._num_classes, counts)
         cells, ranks = np.concatenate([self._cells, other._cells]), np.concatenate([self._ranks, other._ranks])
-        chosen = self._choose(cells, ranks, _SPARE * self.settings.most)
+        chosen = self._choose(cells, ranks, self._most_held)
         held = [*self._held, *other._held]
         self._cells, self._ranks, self._held = cells[chosen], ranks[chosen], [held[at] for at in chosen.tolist()]
 
