@@ -138,7 +138,6 @@ def server(logs: dict[str, Path], fast: bool) -> None:
                 listed = time.perf_counter()
                 _, frames = running.get("/example_records", run="run", tag="val", first=steps[-1], last=steps[-1])
                 first = time.perf_counter()
-                times = image_times(running, frames[20:])
                 each, milli = statistics.median(image_times(running, frames[20:])), milliseconds
                 print(f"      {len(steps)} steps with examples, listed in {milli(listed - begin)} ms", end="; ")
                 print(f"those of the last, and their packs, in {milli(first - listed)} ms; then each image in {milli(each)} ms")
