@@ -156,6 +156,7 @@ def _look_up(tally: Counter[int], keys: Labels) -> Labels:
 class ExampleKeeper:
     """Keeps examples batch by batch: only the thumbnails, texts and ids of those that may be chosen in the end.
 
+    An image takes at most 48 KB, or what a thumbnail takes if that is more.
     Half as many again are held as are kept in the end. Which ones, is decided by what has been seen so far, so that in an epoch with more
     wrong samples than that, the order of the samples matters a little.
     """

@@ -89,10 +89,10 @@ def log_matrix(
         raise TypeError(f"expected walltime as seconds since the epoch, got {walltime!r}")
     counts = to_confusion_matrix(matrix, class_names)
     summary = matrix_summary(tag, counts)
-    kept, problem = (Examples(), None) if examples is None else read_examples(examples, counts.classes)
     file_writer = _file_writer(writer)
     if file_writer is None:  # frameworks give a process that must not log such a writer
         return
+    kept, problem = (Examples(), None) if examples is None else read_examples(examples, counts.classes)
     with _lock:
         written = _written.setdefault(file_writer, _Written())
         new_classes = counts.classes.id is not None and counts.classes.id not in written.class_lists

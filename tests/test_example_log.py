@@ -155,7 +155,8 @@ def test_what_are_no_examples_writes_nothing(tmp_path, read_log, examples, error
 
 def test_hostile_images_are_told_and_stop_nothing(tmp_path, log):
     images = [np.full((4, 4), np.nan), np.zeros((0, 0)), np.broadcast_to(np.uint8(1), (20_000, 20_000)), picture(9)]
-    with SummaryWriter(tmp_path) as writer, warnings.catch_warnings(record=True, action="always") as warned:
+    with SummaryWriter(tmp_path) as writer, warnings.catch_warnings(record=True) as warned:
+        warnings.simplefilter("always")
         writer.add_confusion_matrix("val", COUNTS, 1, examples=[Example(0, 1, image) for image in images])
     (warning,) = warned
     assert str(warning.message) == "example 0 is logged without its image: the image has values that are NaN or infinite"
@@ -186,7 +187,8 @@ def test_more_examples_than_a_step_may_have(tmp_path, log):
 
 def test_when_a_run_has_too_many_images(tmp_path, log, monkeypatch):
     monkeypatch.setattr(example_log, "IMAGE_BYTES", 120)
-    with SummaryWriter(tmp_path) as writer, warnings.catch_warnings(record=True, action="always") as warned:
+    with SummaryWriter(tmp_path) as writer, warnings.catch_warnings(record=True) as warned:
+        warnings.simplefilter("always")
         for step in range(5):
             writer.add_confusion_matrix("val", COUNTS, step, examples=[Example(0, 1, picture(level)) for level in (0, step)])
     assert [str(one.message) for one in warned] == ["the log of this run has 32 MiB of images and takes no more"]

@@ -342,7 +342,8 @@ def hostile() -> list:
 def test_hostile_images_stop_nothing():
     images = hostile()
     accumulator = ConfusionMatrixAccumulator(3)
-    with warnings.catch_warnings(record=True, action="always") as warned:
+    with warnings.catch_warnings(record=True) as warned:
+        warnings.simplefilter("always")
         accumulator.update([1] * 5, [0] * 5, images=images, ids=list("abcde"))
         accumulator.update([2] * 5, [0] * 5, images=images)
         kept = accumulator.examples()
