@@ -15,15 +15,15 @@ PACKAGE := setup.py pyproject.toml
 .DELETE_ON_ERROR:
 
 help:
-	@echo 'make demo    train two small networks and show their confusion matrices in TensorBoard (PORT=$(PORT) LOGDIR=$(LOGDIR))'
+	@echo 'make demo    train small networks on digits and on source text and show their confusion matrices in TensorBoard (PORT=$(PORT) LOGDIR=$(LOGDIR))'
 	@echo 'make test    run all tests: pytest and vitest'
 	@echo 'make check   lint, check types, and compare the committed frontend bundle with its sources'
 	@echo 'make build   rebuild the frontend bundle'
 	@echo 'make bench   measure cost and speed beside other ways of logging a confusion matrix'
 	@echo 'make picture take the picture of the README anew'
-	@echo 'make clean   remove all that the others made, except logs elsewhere than $(LOGDIR)/digits'
+	@echo 'make clean   remove all that the others made, except logs elsewhere than $(LOGDIR)/digits and $(LOGDIR)/text'
 
-demo: $(BIN)/.demo-installed $(LOGDIR)/digits
+demo: $(BIN)/.demo-installed $(LOGDIR)/digits $(LOGDIR)/text
 	@$(BIN)/python demo/serve.py --logdir '$(LOGDIR)' --port $(PORT)
 
 # pytest runs last, so that its closing line is the last one.
@@ -47,6 +47,7 @@ build: frontend/node_modules/.package-lock.json
 bench: $(BIN)/.bench-installed
 	$(BIN)/python tests/bench/counting.py
 	$(BIN)/python tests/bench/logging_cost.py
+	$(BIN)/python tests/bench/examples.py
 	$(BIN)/python tests/bench/server.py
 	CHROMIUM="$$(tests/tools.sh chromium $(VENV))" && export CHROMIUM && $(BIN)/python tests/bench/browser.py && $(BIN)/python tests/bench/dashboard.py
 
@@ -54,13 +55,13 @@ picture: $(BIN)/.test-installed $(LOGDIR)/digits
 	CHROMIUM="$$(tests/tools.sh chromium $(VENV))" && export CHROMIUM && $(BIN)/python tests/browser/picture.py --logdir '$(LOGDIR)/digits'
 
 clean:
-	rm -rf '$(VENV)' '$(LOGDIR)/digits' frontend/node_modules frontend/coverage build dist *.egg-info .coverage .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf '$(VENV)' '$(LOGDIR)/digits' '$(LOGDIR)/text' frontend/node_modules frontend/coverage build dist *.egg-info .coverage .pytest_cache .mypy_cache .ruff_cache .hypothesis
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
-# An interrupted training leaves no $(LOGDIR)/digits, so that the next one starts anew.
-$(LOGDIR)/digits: | $(BIN)/.demo-installed
+# An interrupted training leaves no directory of its name, so that the next one starts anew.
+$(LOGDIR)/digits $(LOGDIR)/text: | $(BIN)/.demo-installed
 	@rm -rf '$@.partial'
-	$(BIN)/python demo/train_digits.py --logdir '$@.partial'
+	$(BIN)/python demo/train_$(@F).py --logdir '$@.partial'
 	@mv '$@.partial' '$@'
 
 # Each stamp is older than what it depends on when that has changed; then pip looks again.

@@ -13,16 +13,18 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from tb_confmat_plugin.accumulate import ConfusionMatrixAccumulator
+    from tb_confmat_plugin.examples import Example
     from tb_confmat_plugin.matrix import ConfusionMatrix
     from tb_confmat_plugin.summary_writer import SummaryWriter
     from tb_confmat_plugin.writer import add_confusion_matrix
 
 __version__ = "0.1.0"
-__all__ = ["ConfusionMatrix", "ConfusionMatrixAccumulator", "SummaryWriter", "add_confusion_matrix"]
+__all__ = ["ConfusionMatrix", "ConfusionMatrixAccumulator", "Example", "SummaryWriter", "add_confusion_matrix"]
 
 _MODULE_OF = {
     "ConfusionMatrix": "matrix",
     "ConfusionMatrixAccumulator": "accumulate",
+    "Example": "examples",
     "SummaryWriter": "summary_writer",
     "add_confusion_matrix": "writer",
 }

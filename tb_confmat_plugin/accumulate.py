@@ -9,12 +9,14 @@ import numpy.typing as npt
 from tb_confmat_plugin.checks import MAX_TOTAL, refuse_excess
 from tb_confmat_plugin.classes import Classes
 from tb_confmat_plugin.counting import Counts, add_cells, count_cells
+from tb_confmat_plugin.examples import Choice, ExampleKeeper, Examples, Settings, check_batch
 from tb_confmat_plugin.matrix import ConfusionMatrix
 from tb_confmat_plugin.predictions import (
     as_numpy,
     as_weights,
     checked_ignore_index,
     checked_threshold,
+    on_device,
     over_threshold,
     scores_beside_a_threshold,
     shapes_differ,
@@ -42,6 +44,13 @@ class ConfusionMatrixAccumulator:
       class_names: one distinct name a class.
       ignore_index: samples whose true label is this are left out.
       threshold: for two classes and one score a sample: above it the prediction is class 1.
+      examples_per_cell: how many wrong examples of a cell are kept at most, where `update` is given images, texts or ids; of a class
+        that was recognized, two.
+      max_examples: how many are kept of all cells, at most 1,000; those of the classes with the most wrong samples before others.
+      example_choice: which wrong samples of a cell are kept: the "most confident" in the wrong class, or "random" ones. Without
+        scores, and of those that are right, always random ones.
+      seed: that of the random choice. The same samples in the same order get the same random numbers after each `reset()`.
+      thumbnail_size: the longest side of the images that are kept, in pixels, at most 512.
 
     >>> accumulator = ConfusionMatrixAccumulator(num_classes=2)
     >>> accumulator.update(preds=[1, 1], target=[0, 1])
@@ -56,12 +65,20 @@ class ConfusionMatrixAccumulator:
         class_names: Iterable[Any] | None = None,
         ignore_index: int | None = None,
         threshold: float | None = None,
+        *,
+        examples_per_cell: int = 8,
+        max_examples: int = 200,
+        example_choice: Choice = "most confident",
+        seed: int = 0,
+        thumbnail_size: int = 96,
     ) -> None:
         self.classes = Classes.of(num_classes, class_names)
         if threshold is not None and num_classes != 2:
             raise ValueError(f"expected num_classes=2 beside a threshold, got {num_classes}")
         self.ignore_index = checked_ignore_index(ignore_index)
         self.threshold = checked_threshold(threshold)
+        self._settings = Settings(examples_per_cell, max_examples, example_choice, seed, thumbnail_size)
+        self._keeper: ExampleKeeper | None = None  # made when there is a first example to keep
         self.reset()
 
     def reset(self) -> None:
@@ -80,8 +97,12 @@ class ConfusionMatrixAccumulator:
         self._starts: list[int] = []  # where each update begins in the buffer; below 0 if the buffer has only the rest of it
         self._updates = 0  # those before the ones in the buffer
         self._synced = False
+        if self._keeper:
+            self._keeper.reset()
 
-    def update(self, preds: Any, target: Any, sample_weight: Any = None) -> None:
+    def update(  # noqa: PLR0912  # taken apart, it would cost a call more a batch
+        self, preds: Any, target: Any, sample_weight: Any = None, *, images: Any = None, texts: Any = None, ids: Any = None
+    ) -> None:
         """Adds a batch.
 
         Args:
@@ -89,15 +110,27 @@ class ConfusionMatrixAccumulator:
             the first of equals. Torch tensors on any device, numpy arrays and lists are welcome.
           target: the true labels, integers.
           sample_weight: one finite weight of at least 0 a sample, of the shape of `target`. While all are integers, the counts are.
+          images: one a sample, for `examples()`; then `target` is of shape [N]. A tensor or array [N, C, H, W], [N, H, W, C] or
+            [N, H, W] with 1, 3 or 4 channels, of uint8 or of floats in [0, 1] (others are stretched to that); or a list of N such
+            without the N, or of PIL images. Only the few that may be kept are copied, as thumbnails; one that can't be read is
+            left out with a warning. With images, texts or ids, a GPU is waited for.
+          texts: one string or None a sample, of which 500 characters are kept.
+          ids: what each sample is called at every step and in every run, such as a file path, of which 300 characters are kept.
 
         Raises:
           ValueError: shapes that do not fit; and what `compute` raises, when the buffer was full: this batch is added all the same.
           TypeError: labels that are not integers.
         """
+        if images is not None or texts is not None or ids is not None:
+            check_batch(target, images, texts, ids)
+            self.update(preds, target, sample_weight)
+            self._keeper = self._keeper or ExampleKeeper(len(self.classes), self._settings)
+            self._keeper.add(preds, target, self.threshold, self.ignore_index, images, texts, ids)
+            return
         try:  # a tensor on the CPU, the common case, costs least this way
             labels, true = preds.numpy(), target.numpy()
         except (AttributeError, TypeError, RuntimeError):
-            if _on_device(preds) and _on_device(target):
+            if on_device(preds) and on_device(target):
                 self._update_on_device(preds, target, sample_weight)
                 return
             labels, true = as_numpy(preds), as_numpy(target)
@@ -141,6 +174,16 @@ class ConfusionMatrixAccumulator:
         refuse_excess(float(counts.sum(dtype=np.float64)))
         return ConfusionMatrix(self.classes, cells // n, cells % n, counts.copy())
 
+    def examples(self) -> Examples:
+        """The examples kept of the batches that came with images, texts or ids, for `add_confusion_matrix(..., examples=...)`.
+
+        >>> accumulator = ConfusionMatrixAccumulator(num_classes=2)
+        >>> accumulator.update(preds=[[0.2, 0.8], [0.9, 0.1]], target=[0, 0], ids=["a.png", "b.png"])
+        >>> [(example.true, example.predicted, example.id) for example in accumulator.examples()]
+        [(0, 0, 'b.png'), (0, 1, 'a.png')]
+        """
+        return self._keeper.examples() if self._keeper else Examples()
+
     def merge(self, other: "ConfusionMatrixAccumulator") -> "ConfusionMatrixAccumulator":
         """Adds the samples of another accumulator of the same classes, and returns this one."""
         if self.classes != other.classes:
@@ -152,6 +195,9 @@ class ConfusionMatrixAccumulator:
         other._flush()
         self._count(*other._sparse())
         self._synced |= other._synced
+        if other._keeper:
+            self._keeper = self._keeper or ExampleKeeper(len(self.classes), self._settings)
+            self._keeper.merge(other._keeper)
         return self
 
     def sync(self, group: Any = None) -> "ConfusionMatrixAccumulator":
@@ -169,10 +215,16 @@ class ConfusionMatrixAccumulator:
         from tb_confmat_plugin.distributed import gather
 
         problem = self._count_buffered()
-        gathered = gather(self.classes, *self._sparse(), problem, self._synced, group)
+        gathered = gather(self.classes, *self._sparse(), problem, self._synced, self._keeper is not None, group)
         if gathered is not None:
+            parts, examples = gathered
+            keeper = self._keeper or ExampleKeeper(len(self.classes), self._settings)
+            if examples:
+                keeper.sync(group)
+            self._keeper = None
             self.reset()
-            for cells, counts in gathered:
+            self._keeper = keeper if examples else None
+            for cells, counts in parts:
                 self._count(cells, counts)
             self._synced = True
         return self
@@ -190,6 +242,7 @@ class ConfusionMatrixAccumulator:
             "counts": torch.from_numpy(counts.copy()),
             "updates": self._updates,
             "synced": self._synced,
+            "examples": torch.frombuffer(bytearray(self._keeper.to_bytes()), dtype=torch.uint8) if self._keeper else None,
         }
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
@@ -208,6 +261,8 @@ class ConfusionMatrixAccumulator:
         self._count(as_numpy(state["cells"]), as_numpy(state["counts"]))
         self._updates = int(state["updates"])
         self._synced = bool(state["synced"])
+        if state.get("examples") is not None:  # a state of before there were examples has none
+            self._keeper = ExampleKeeper.from_bytes(as_numpy(state["examples"]).tobytes())
 
     def __getstate__(self) -> dict[str, Any]:
         self._flush()
@@ -233,7 +288,7 @@ class ConfusionMatrixAccumulator:
             if (tensor.is_floating_point() or tensor.is_complex()) and target.numel():
                 raise _not_integers(preds.dtype, target.dtype)
         if sample_weight is not None:
-            if not _on_device(sample_weight):
+            if not on_device(sample_weight):
                 sample_weight = torch.from_numpy(as_weights(as_numpy(sample_weight), tuple(target.shape)))
             if sample_weight.shape != target.shape:
                 raise wrong_weights(tuple(sample_weight.shape), tuple(target.shape))
@@ -366,10 +421,6 @@ class ConfusionMatrixAccumulator:
             return self._cells, self._counts
         cells = np.flatnonzero(self._dense)
         return cells, self._dense[cells]
-
-
-def _on_device(array: Any) -> bool:
-    return hasattr(array, "device") and getattr(array.device, "type", "cpu") != "cpu"
 
 
 def _empty(shape: tuple[int, ...], device: Any, floats: bool = False) -> Any:

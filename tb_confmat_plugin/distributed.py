@@ -15,9 +15,11 @@ _FINE, _WRONG_LABEL, _SYNCED_BEFORE = 0, 1, 2
 
 
 def gather(
-    classes: Classes, cells: Labels, counts: Counts, problem: Exception | None, synced: bool, group: Any
-) -> list[tuple[Labels, Counts]] | None:
-    """The cells and counts of every process of the group, this one's among them; None without an initialized torch.distributed.
+    classes: Classes, cells: Labels, counts: Counts, problem: Exception | None, synced: bool, examples: bool, group: Any
+) -> tuple[list[tuple[Labels, Counts]], bool] | None:
+    """The cells and counts of every process of the group, this one's among them, and whether any has `examples`.
+
+    None without an initialized torch.distributed.
 
     First all processes tell each other what they have and whether anything is wrong, so that all of them go on or all of them raise.
     """
@@ -32,7 +34,7 @@ def gather(
     device = _device_of(group)
     state = _WRONG_LABEL if problem else _SYNCED_BEFORE if synced else _FINE
     names = int(classes.id or "0", 16) >> 1  # the id has 64 bits, and a signed integer 63
-    mine = np.array([state, len(classes), names, len(cells), counts.dtype == np.float64], np.int64)
+    mine = np.array([state, len(classes), names, len(cells), counts.dtype == np.float64, examples], np.int64)
     told = _all_gather(mine, device, group)
     _raise_together(told, problem)
     longest = max(int(one[3]) for one in told)
@@ -46,7 +48,23 @@ def gather(
     for one, (its_cells, its_counts) in zip(told, received, strict=True):
         size = int(one[3])
         found.append((its_cells[:size], its_counts[:size].view(np.float64) if weighted else its_counts[:size]))
-    return found
+    return found, any(one[5] for one in told)
+
+
+def gather_bytes(mine: bytes, group: Any) -> list[bytes]:
+    """What every process of the group has, this one's among them, by rank."""
+    device = _device_of(group)
+    sizes = [int(size[0]) for size in _all_gather(np.array([len(mine)], np.int64), device, group)]
+    padded = np.zeros(max(sizes), np.uint8)
+    padded[: len(mine)] = np.frombuffer(mine, np.uint8)
+    return [received[:size].tobytes() for received, size in zip(_all_gather(padded, device, group), sizes, strict=True)]
+
+
+def rank_of(group: Any) -> int:
+    """The number of this process in the group."""
+    from torch import distributed
+
+    return distributed.get_rank(group)
 
 
 def _raise_together(told: list[Labels], problem: Exception | None) -> None:
@@ -72,7 +90,7 @@ def _in_words(ranks: list[int]) -> str:
     return ", ".join(map(str, ranks))
 
 
-def _all_gather(array: Labels, device: Any, group: Any) -> list[Labels]:
+def _all_gather(array: npt.NDArray[Any], device: Any, group: Any) -> list[npt.NDArray[Any]]:
     import torch
     from torch import distributed
 

@@ -5,22 +5,24 @@ from typing import Any
 
 from tensorboard.plugins.base_plugin import TBLoader
 
-from tb_confmat_plugin.names import PLUGIN_NAME
+from tb_confmat_plugin.names import EXAMPLES_PLUGIN_NAME, PLUGIN_NAME
 
 logger = logging.getLogger(__name__)
 
 ALL_STEPS = 0
+EXAMPLE_STEPS = 100  # of each tag: each takes some 10 KB, and those between are told to be between
 
 
 class ConfusionMatrixLoader(TBLoader):
     """The entry point of the plugin."""
 
     def fix_flags(self, flags: Any) -> None:
-        """Keeps every step, where TensorBoard would sample, unless the user set `--samples_per_plugin confusion_matrix=N`."""
+        """Keeps every step, where TensorBoard would sample, and the examples of 100, unless the user set `--samples_per_plugin`."""
         try:
             if flags.samples_per_plugin is None:
                 flags.samples_per_plugin = {}
             flags.samples_per_plugin.setdefault(PLUGIN_NAME, ALL_STEPS)
+            flags.samples_per_plugin.setdefault(EXAMPLES_PLUGIN_NAME, EXAMPLE_STEPS)
         except Exception:  # a TensorBoard with other flags samples steps, and still starts
             logger.exception("TensorBoard's sampling of steps could not be turned off for confusion matrices")
 

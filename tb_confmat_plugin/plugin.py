@@ -12,10 +12,15 @@ from tensorboard.backend import http_util
 from tensorboard.plugins import base_plugin
 from werkzeug import Request, Response
 
-from tb_confmat_plugin.names import PLUGIN_NAME
-from tb_confmat_plugin.store import Store
+from tb_confmat_plugin.example_record import decode_images, packs_of
+from tb_confmat_plugin.names import EXAMPLES_CONTENT, EXAMPLES_PLUGIN_NAME, PLUGIN_NAME, examples_tag, image_pack_tag
+from tb_confmat_plugin.record import RecordError
+from tb_confmat_plugin.store import Series, Store
+from tb_confmat_plugin.thumbnails import content_type
 
 _FRAME = struct.Struct("<ddI")  # step, wall time, length of the record that follows
+_EXAMPLES_CACHE_BYTES = 128 * 2**20
+_A_YEAR = 365 * 24 * 3600  # seconds: an image's address names its pixels
 
 
 class ConfusionMatrixPlugin(base_plugin.TBPlugin):
@@ -25,6 +30,7 @@ class ConfusionMatrixPlugin(base_plugin.TBPlugin):
 
     def __init__(self, context: base_plugin.TBContext) -> None:
         self._store = Store(context.data_provider)
+        self._examples = Store(context.data_provider, _EXAMPLES_CACHE_BYTES, EXAMPLES_PLUGIN_NAME, EXAMPLES_CONTENT)
 
     def get_plugin_apps(self) -> dict[str, Callable[..., Any]]:
         """The routes, below /data/plugin/confusion_matrix."""
@@ -34,6 +40,9 @@ class ConfusionMatrixPlugin(base_plugin.TBPlugin):
             "/series": self._serve_series,
             "/records": self._serve_records,
             "/classes": self._serve_classes,
+            "/example_series": self._serve_example_series,
+            "/example_records": self._serve_example_records,
+            "/image": self._serve_image,
         }
         return {path: Request.application(route) for path, route in routes.items()}
 
@@ -57,17 +66,7 @@ class ConfusionMatrixPlugin(base_plugin.TBPlugin):
         found = self._store.series(*_scope(request), tag)
         if not found:
             raise errors.NotFoundError(f"no run has a confusion matrix of tag {tag!r}; /tags lists the tags there are")
-        answer = [
-            {
-                "run": run,
-                "steps": series.steps,
-                "wall_times": series.wall_times,
-                "sizes": [len(record) for record in series.records],
-                "sampled": series.sampled,
-            }
-            for run, series in found.items()
-        ]
-        return _respond(request, {"tag": tag, "series": answer}, "application/json")
+        return _respond(request, _series_answer(tag, found), "application/json")
 
     def _serve_records(self, request: Request) -> Response:
         run, tag = _argument(request, "run"), _argument(request, "tag")
@@ -75,11 +74,7 @@ class ConfusionMatrixPlugin(base_plugin.TBPlugin):
         series = self._store.one_series(*_scope(request), run, tag)
         if series is None:
             raise errors.NotFoundError(f"run {run!r} has no confusion matrix of tag {tag!r}; /tags lists what there is")
-        frames = []
-        for step, wall_time, record in zip(series.steps, series.wall_times, series.records, strict=True):
-            if first <= step <= last:
-                frames += [_FRAME.pack(step, wall_time, len(record)), record]
-        return _respond(request, b"".join(frames), "application/octet-stream")
+        return _respond(request, b"".join(_frames(series, first, last)), "application/octet-stream")
 
     def _serve_classes(self, request: Request) -> Response:
         run, identifier = _argument(request, "run"), _argument(request, "id")
@@ -87,6 +82,58 @@ class ConfusionMatrixPlugin(base_plugin.TBPlugin):
         if record is None:
             raise errors.NotFoundError(f"run {run!r} has no class list {identifier!r}; its records show class numbers instead")
         return _respond(request, record, "application/octet-stream")
+
+    def _serve_example_series(self, request: Request) -> Response:
+        tag = _argument(request, "tag")
+        return _respond(request, _series_answer(tag, self._examples.series(*_scope(request), examples_tag(tag))), "application/json")
+
+    def _serve_example_records(self, request: Request) -> Response:
+        run, tag = _argument(request, "run"), _argument(request, "tag")
+        first, last = _step_argument(request, "first"), _step_argument(request, "last")
+        series = self._examples.one_series(*_scope(request), run, examples_tag(tag))
+        if series is None:
+            raise errors.NotFoundError(f"run {run!r} has no examples of tag {tag!r}; /example_series lists what there is")
+        found = _frames(series, first, last)
+        if len(found) == 2:  # of one step: its images will be asked for next, and one question for all is faster than one for each pack
+            self._examples.load(*_scope(request), run, map(image_pack_tag, packs_of(found[1])))
+        return _respond(request, b"".join(found), "application/octet-stream")
+
+    def _serve_image(self, request: Request) -> Response:
+        run, pack, name = (_argument(request, key) for key in ("run", "pack", "name"))
+        series = self._examples.one_series(*_scope(request), run, image_pack_tag(pack))
+        try:
+            image = decode_images(series.records[-1]).get(name) if series and series.records else None
+        except RecordError as error:
+            raise errors.NotFoundError(f"pack {pack!r} of run {run!r} can't be read: {error}") from None
+        if image is None:
+            raise errors.NotFoundError(f"run {run!r} has no image {name!r} in a pack {pack!r}")
+        kind = content_type(image)
+        if kind is None:
+            raise errors.NotFoundError(f"image {name!r} in pack {pack!r} of run {run!r} is neither PNG nor WebP, and nothing else is sent")
+        return _respond(request, image, kind, expires=_A_YEAR)
+
+
+def _series_answer(tag: str, found: dict[str, Series]) -> dict[str, Any]:
+    answer = [
+        {
+            "run": run,
+            "steps": series.steps,
+            "wall_times": series.wall_times,
+            "sizes": [len(record) for record in series.records],
+            "sampled": series.sampled,
+        }
+        for run, series in found.items()
+    ]
+    return {"tag": tag, "series": answer}
+
+
+def _frames(series: Series, first: int, last: int) -> list[bytes]:
+    """Two pieces for each record from step `first` to `last`: what is told of it, and the record."""
+    frames = []
+    for step, wall_time, record in zip(series.steps, series.wall_times, series.records, strict=True):
+        if first <= step <= last:
+            frames += [_FRAME.pack(step, wall_time, len(record)), record]
+    return frames
 
 
 def _scope(request: Request) -> tuple[Any, str]:
@@ -108,8 +155,8 @@ def _step_argument(request: Request, name: str) -> int:
         raise errors.InvalidArgumentError(f"expected {name!r} as a step, an integer, got {text!r}") from None
 
 
-def _respond(request: Request, content: Any, content_type: str, content_encoding: str | None = None) -> Response:
-    response: Response = http_util.Respond(request, content, content_type, content_encoding=content_encoding)
+def _respond(request: Request, content: Any, mime_type: str, content_encoding: str | None = None, expires: int = 0) -> Response:
+    response: Response = http_util.Respond(request, content, mime_type, content_encoding=content_encoding, expires=expires)
     return response
 
 

@@ -40,6 +40,11 @@ def as_numpy(array: Any, expected: str = "an array or a list") -> npt.NDArray[An
     return found
 
 
+def on_device(array: Any) -> bool:
+    """Whether this is a tensor elsewhere than in the memory of the CPU."""
+    return hasattr(array, "device") and getattr(array.device, "type", "cpu") != "cpu"
+
+
 def read_predictions(
     preds: Any,
     target: Any,

@@ -12,7 +12,8 @@ and the body is
     header      one JSON object, in ASCII
     planes      as the header says
 
-A header of {"type": "classes", "names": [...]} is a class list and has no planes. A header of
+A header of {"type": "classes", "names": [...]} is a class list and has no planes. Those of "examples" and "images" are described in
+`example_record.py`. A header of
 
     {"type": "matrix", "num_classes": C, "cells": K, "dtype": "int64" | "float64", "total": T, "classes": ID}
 
@@ -76,12 +77,12 @@ def encode_matrix(matrix: ConfusionMatrix) -> bytes:
         "total": matrix.total,
         "classes": matrix.classes.id,
     }
-    return _sealed(header, [_counts_to_bytes(matrix.true_positives), _leb128(gaps), _counts_to_bytes(matrix.values[off])])
+    return sealed(header, [_counts_to_bytes(matrix.true_positives), _leb128(gaps), _counts_to_bytes(matrix.values[off])])
 
 
 def encode_classes(classes: Classes) -> bytes:
     """The record of a list of class names."""
-    return _sealed({"type": "classes", "names": classes.names}, [])
+    return sealed({"type": "classes", "names": classes.names}, [])
 
 
 def decode_matrix(record: bytes, classes: Classes | None = None) -> ConfusionMatrix:
@@ -90,8 +91,8 @@ def decode_matrix(record: bytes, classes: Classes | None = None) -> ConfusionMat
     Raises:
       RecordError: damaged bytes, a record of another type or one of a newer version.
     """
-    header, body, at = _opened(record, "matrix")
-    num_classes, cells = _whole_number(header, "num_classes", 1, MAX_CLASSES), _whole_number(header, "cells", 0, MAX_TOTAL)
+    header, body, at = opened(record, "matrix")
+    num_classes, cells = whole_number(header, "num_classes", 1, MAX_CLASSES), whole_number(header, "cells", 0, MAX_TOTAL)
     if header.get("dtype") not in ("int64", "float64"):
         raise RecordError(f"damaged record: counts of type {header.get('dtype')!r}, expected int64 or float64")
     whole = header["dtype"] == "int64"
@@ -120,7 +121,7 @@ def decode_matrix(record: bytes, classes: Classes | None = None) -> ConfusionMat
 
 def class_list_id(record: bytes) -> str | None:
     """The id of the class list that the matrix of this record refers to."""
-    identifier = _opened(record, "matrix")[0].get("classes")
+    identifier = opened(record, "matrix")[0].get("classes")
     return identifier if isinstance(identifier, str) else None
 
 
@@ -130,20 +131,25 @@ def decode_classes(record: bytes) -> Classes:
     Raises:
       RecordError: damaged bytes, a record of another type or one of a newer version.
     """
-    names = _opened(record, "classes")[0].get("names")
+    names = opened(record, "classes")[0].get("names")
     if not isinstance(names, list) or not names or not all(isinstance(name, str) for name in names):
         raise RecordError("damaged record: a class list without names")
     return Classes(len(names), tuple(names))
 
 
-def _sealed(header: dict[str, Any], planes: list[bytes]) -> bytes:
+def sealed(header: dict[str, Any], planes: list[bytes], compression: int = _COMPRESSION) -> bytes:
+    """The record of a header and its planes."""
     text = json.dumps(header, separators=(",", ":")).encode("ascii")
     body = b"".join([struct.pack("<I", len(text)), text, *planes])
-    return MAGIC + bytes([VERSION]) + zlib.compress(body, _COMPRESSION)
+    return MAGIC + bytes([VERSION]) + zlib.compress(body, compression)
 
 
-def _opened(record: bytes, expected: str) -> tuple[dict[str, Any], bytes, int]:
-    """Header, body and the offset of the first plane."""
+def opened(record: bytes, expected: str, most: int = MAX_BODY_BYTES) -> tuple[dict[str, Any], bytes, int]:
+    """Header, body and the offset of the first plane.
+
+    Raises:
+      RecordError: damaged bytes, a record of another type or one of a newer version, or a body of more than `most` bytes.
+    """
     if len(record) < 5 or record[:4] != MAGIC:
         raise RecordError("not a confusion matrix record: it does not begin with TBCM")
     if record[4] > VERSION:
@@ -152,13 +158,13 @@ def _opened(record: bytes, expected: str) -> tuple[dict[str, Any], bytes, int]:
         raise RecordError(f"damaged record: there is no format {record[4]}")
     stream = zlib.decompressobj()
     try:
-        body = stream.decompress(record[5:], MAX_BODY_BYTES)
+        body = stream.decompress(record[5:], most)
     except zlib.error as error:
         raise RecordError(f"damaged record: {error}") from error
     if stream.unused_data:
         raise RecordError("damaged record: it goes on after its end")
     if not stream.eof:
-        raise RecordError("damaged record: it ends early, or is larger than 256 MiB when unpacked")
+        raise RecordError(f"damaged record: it ends early, or is larger than {most >> 20} MiB when unpacked")
     try:
         (length,) = struct.unpack_from("<I", body)
         header = json.loads(body[4 : 4 + length].decode("ascii"))
@@ -170,7 +176,8 @@ def _opened(record: bytes, expected: str) -> tuple[dict[str, Any], bytes, int]:
     return header, body, 4 + length
 
 
-def _whole_number(header: dict[str, Any], field: str, least: int, most: int) -> int:
+def whole_number(header: dict[str, Any], field: str, least: int, most: int) -> int:
+    """A field of a header that must be an integer from `least` to `most`."""
     value = header.get(field)
     if not isinstance(value, int) or isinstance(value, bool) or not least <= value <= most:
         raise RecordError(f"damaged record: {field} is {value!r}, expected an integer from {least} to {most}")

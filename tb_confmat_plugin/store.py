@@ -58,11 +58,21 @@ class Store:
     Args:
       data_provider: TensorBoard's `DataProvider`.
       cache_bytes: how many bytes of records are kept in memory; the least recently used series goes first.
+      plugin_name: the name under which the records are logged.
+      content: which of that plugin's tags are series.
     """
 
-    def __init__(self, data_provider: Any, cache_bytes: int = DEFAULT_CACHE_BYTES) -> None:
+    def __init__(
+        self,
+        data_provider: Any,
+        cache_bytes: int = DEFAULT_CACHE_BYTES,
+        plugin_name: str = PLUGIN_NAME,
+        content: bytes = MATRIX_CONTENT,
+    ) -> None:
         self._provider = data_provider
         self._cache_bytes = cache_bytes
+        self._plugin_name = plugin_name
+        self._content = content
         self._cache: OrderedDict[tuple[str, str, str], _Cached] = OrderedDict()
         self._cached_bytes = 0
         self._cache_lock = threading.Lock()
@@ -79,7 +89,7 @@ class Store:
     def series(self, context: Any, experiment: str, tag: str) -> dict[str, Series]:
         """The series of a tag in each run that has it, as they are now."""
         with self._reading:
-            listed = self._list(context, experiment)
+            listed = self._list(context, experiment, tag)
             versions = {run: tags[tag] for run, tags in sorted(listed.items()) if tag in tags}
             known = {run: self._recall(experiment, run, tag) for run in versions}
             found = {run: cached.series for run, cached in known.items() if cached and cached.version == versions[run]}
@@ -110,11 +120,28 @@ class Store:
         series = self.one_series(context, experiment, run, class_list_tag(identifier))
         return series.records[-1] if series and series.records else None
 
-    def _list(self, context: Any, experiment: str) -> dict[str, dict[str, tuple[int, float]]]:
-        """Run -> tag -> what changes when a record is added."""
-        listed = self._provider.list_tensors(context, experiment_id=experiment, plugin_name=PLUGIN_NAME)
+    def load(self, context: Any, experiment: str, run: str, tags: Iterable[str]) -> None:
+        """Reads what the cache does not have of these tags of a run in one question, so that `one_series` finds it there."""
+        with self._reading:
+            missing = [tag for tag in tags if not self._recall(experiment, run, tag)]
+            if len(missing) < 2:  # one_series does that as well
+                return
+            try:
+                answer = self._ask(context, experiment, [run], missing)
+            except Exception as error:
+                if not _is_too_large(error):
+                    raise
+                return  # then one by one, when they are asked for
+            for tag, data in answer.get(run, {}).items():
+                self._remember(experiment, run, tag, _Cached(_to_series(data, False), None))
+            _give_back_memory()
+
+    def _list(self, context: Any, experiment: str, tag: str | None = None) -> dict[str, dict[str, tuple[int, float]]]:
+        """Run -> tag -> what changes when a record is added; of one tag, or of all."""
+        only = None if tag is None else provider.RunTagFilter(tags=[tag])
+        listed = self._provider.list_tensors(context, experiment_id=experiment, plugin_name=self._plugin_name, run_tag_filter=only)
         return {
-            run: {tag: (data.max_step, data.max_wall_time) for tag, data in tags.items() if data.plugin_content == MATRIX_CONTENT}
+            run: {tag: (data.max_step, data.max_wall_time) for tag, data in tags.items() if data.plugin_content == self._content}
             for run, tags in listed.items()
         }
 
@@ -131,13 +158,7 @@ class Store:
     def _read(self, context: Any, experiment: str, runs: Sequence[str], tag: str, most: int = _EVERY_STEP) -> dict[str, Series]:
         """The series of these runs, whole; where the data server cannot send so much at once, fewer runs and then fewer steps."""
         try:
-            answer = self._provider.read_tensors(
-                context,
-                experiment_id=experiment,
-                plugin_name=PLUGIN_NAME,
-                downsample=most,
-                run_tag_filter=provider.RunTagFilter(runs=runs, tags=[tag]),
-            )
+            answer = self._ask(context, experiment, runs, [tag], most)
         except Exception as error:
             if not _is_too_large(error) or most == 1:
                 raise
@@ -149,6 +170,16 @@ class Store:
                 }
             return self._read(context, experiment, runs, tag, 1024 if most == _EVERY_STEP else most // 2)
         return {run: _to_series(tags[tag], most != _EVERY_STEP) for run, tags in answer.items() if tag in tags}
+
+    def _ask(self, context: Any, experiment: str, runs: Sequence[str], tags: Sequence[str], most: int = _EVERY_STEP) -> Any:
+        """Run -> tag -> data."""
+        return self._provider.read_tensors(
+            context,
+            experiment_id=experiment,
+            plugin_name=self._plugin_name,
+            downsample=most,
+            run_tag_filter=provider.RunTagFilter(runs=runs, tags=tags),
+        )
 
     def _recall(self, experiment: str, run: str, tag: str) -> _Cached | None:
         with self._cache_lock:

@@ -13,20 +13,19 @@ from tb_confmat_plugin.record import encode_classes, encode_matrix
 
 def matrix_summary(tag: str, matrix: ConfusionMatrix) -> Summary:
     """The summary of one matrix, to be written at the step it belongs to."""
-    return _summary(tag, encode_matrix(matrix), MATRIX_CONTENT)
+    return tensor_summary(tag, encode_matrix(matrix), MATRIX_CONTENT)
 
 
 def classes_summary(classes: Classes) -> Summary:
     """The summary of a class list, under a tag made from the names, so that every run and restart writes the same one."""
     if classes.id is None:
         raise ValueError("expected classes with names, got classes without")
-    return _summary(class_list_tag(classes.id), encode_classes(classes), CLASSES_CONTENT)
+    return tensor_summary(class_list_tag(classes.id), encode_classes(classes), CLASSES_CONTENT)
 
 
-def _summary(tag: str, record: bytes, content: bytes) -> Summary:
+def tensor_summary(tag: str, record: bytes, content: bytes, plugin: str = PLUGIN_NAME) -> Summary:
+    """The summary of any record; `content` says what kind it is."""
     # Every event carries the metadata: TensorBoard takes it from whichever event of a tag it reads first.
-    metadata = SummaryMetadata(
-        plugin_data=SummaryMetadata.PluginData(plugin_name=PLUGIN_NAME, content=content), data_class=DATA_CLASS_TENSOR
-    )
+    metadata = SummaryMetadata(plugin_data=SummaryMetadata.PluginData(plugin_name=plugin, content=content), data_class=DATA_CLASS_TENSOR)
     tensor = TensorProto(dtype=DT_STRING, string_val=[record], tensor_shape=TensorShapeProto())
     return Summary(value=[Summary.Value(tag=tag, tensor=tensor, metadata=metadata)])

@@ -24,6 +24,7 @@ class SummaryWriter(TorchSummaryWriter):
         walltime: float | None = None,
         *,
         class_names: Iterable[Any] | None = None,
+        examples: Any = None,
     ) -> None:
         """Logs a confusion matrix; see `tb_confmat_plugin.add_confusion_matrix`."""
-        log_matrix(self, tag, matrix, global_step, walltime, class_names, caller=2)
+        log_matrix(self, tag, matrix, global_step, walltime, class_names, examples, caller=2)

@@ -11,6 +11,9 @@ from typing import Any
 from weakref import WeakKeyDictionary
 
 from tb_confmat_plugin.checks import MAX_TOTAL
+from tb_confmat_plugin.classes import Classes
+from tb_confmat_plugin.example_log import FULL, WrittenImages, example_summaries, read_examples
+from tb_confmat_plugin.examples import Examples
 from tb_confmat_plugin.matrix import to_confusion_matrix
 from tb_confmat_plugin.summary import classes_summary, matrix_summary
 
@@ -21,6 +24,7 @@ class _Written:
 
     class_lists: set[str] = field(default_factory=set)
     last_steps: dict[str, int] = field(default_factory=dict)
+    images: WrittenImages = field(default_factory=WrittenImages)
 
 
 _written: "WeakKeyDictionary[Any, _Written]" = WeakKeyDictionary()
@@ -35,6 +39,7 @@ def add_confusion_matrix(
     walltime: float | None = None,
     *,
     class_names: Iterable[Any] | None = None,
+    examples: Any = None,
 ) -> None:
     """Logs a confusion matrix, for the "Confusion Matrix" tab of TensorBoard.
 
@@ -47,24 +52,34 @@ def add_confusion_matrix(
       global_step: the step or epoch, an integer that grows from call to call.
       walltime: seconds since the epoch; now when left out.
       class_names: one distinct name a class; those of the `ConfusionMatrix` when left out.
+      examples: samples to be shown at their cells: what `ConfusionMatrixAccumulator.examples()` returns, or a list of `Example`, of
+        which the first 1,000 are taken. Images become thumbnails of at most 96 pixels a side, and each is written once a run; when a
+        run's log has 32 MiB of them, further ones are left out.
 
     Raises:
       TypeError, ValueError: an argument that cannot be logged, or a closed writer; nothing has been written then.
 
     Warns:
       UserWarning: the step does not grow. TensorBoard drops what was logged for the tag at this step and later ones, or, read without
-        its data server, keeps the last record of each step.
+        its data server, keeps the last record of each step. Or an example is logged without its image, and why.
 
     >>> import tempfile
     >>> from torch.utils.tensorboard import SummaryWriter
     >>> with SummaryWriter(tempfile.mkdtemp()) as writer:
     ...     add_confusion_matrix(writer, "val", [[5, 2], [0, 3]], global_step=1, class_names=["cat", "dog"])
     """
-    log_matrix(writer, tag, matrix, global_step, walltime, class_names, caller=2)
+    log_matrix(writer, tag, matrix, global_step, walltime, class_names, examples, caller=2)
 
 
 def log_matrix(
-    writer: Any, tag: str, matrix: Any, global_step: Any, walltime: float | None, class_names: Iterable[Any] | None, caller: int
+    writer: Any,
+    tag: str,
+    matrix: Any,
+    global_step: Any,
+    walltime: float | None,
+    class_names: Iterable[Any] | None,
+    examples: Any,
+    caller: int,
 ) -> None:
     """What `add_confusion_matrix` does, as a function and as a method; a warning points `caller` calls up, at the user's own line."""
     if not isinstance(tag, str) or not tag:
@@ -77,6 +92,7 @@ def log_matrix(
     file_writer = _file_writer(writer)
     if file_writer is None:  # frameworks give a process that must not log such a writer
         return
+    kept, problem = (Examples(), None) if examples is None else read_examples(examples, counts.classes)
     with _lock:
         written = _written.setdefault(file_writer, _Written())
         new_classes = counts.classes.id is not None and counts.classes.id not in written.class_lists
@@ -84,12 +100,29 @@ def log_matrix(
         if new_classes:
             # Always step 0: what a later purge from some step on removes, it does not remove.
             file_writer.add_summary(_as_written_by(file_writer, classes_summary(counts.classes)), 0, walltime)
+        if kept:
+            problem = _write_examples(file_writer, written, tag, kept, counts.classes, step, walltime) or problem
         file_writer.add_summary(_as_written_by(file_writer, summary), step, walltime)
         if counts.classes.id is not None:
             written.class_lists.add(counts.classes.id)
         written.last_steps[tag] = step
     if last_step is not None and step <= last_step:
         warnings.warn(_does_not_grow(tag, step, last_step), UserWarning, stacklevel=caller + 1)
+    if problem:
+        warnings.warn(problem, UserWarning, stacklevel=caller + 1)
+
+
+def _write_examples(
+    file_writer: Any, written: _Written, tag: str, examples: Examples, classes: Classes, step: int, walltime: float | None
+) -> str | None:
+    """Writes the examples of a step, after the images that are new; the text is a warning that is due."""
+    summaries, images = example_summaries(tag, examples, classes, written.images)
+    for summary in summaries[:-1]:  # at step 0, as the class names are
+        file_writer.add_summary(_as_written_by(file_writer, summary), 0, walltime)
+    file_writer.add_summary(_as_written_by(file_writer, summaries[-1]), step, walltime)
+    first_left_out = images.full and not written.images.full
+    written.images = images
+    return FULL if first_left_out else None
 
 
 def _step(global_step: Any) -> int:

@@ -38,7 +38,7 @@ def as_if_on_device(monkeypatch):
     def take(accumulator, preds, target, sample_weight=None):
         accumulator._update_on_device(preds, target, sample_weight)
 
-    monkeypatch.setattr(accumulate, "_on_device", lambda array: isinstance(array, torch.Tensor))
+    monkeypatch.setattr(accumulate, "on_device", lambda array: isinstance(array, torch.Tensor))
     monkeypatch.setattr(ConfusionMatrixAccumulator, "update", take)
 
 
@@ -738,7 +738,7 @@ class TestOnDevice:
     def test_there_and_here_in_turns(self, monkeypatch):
         accumulator, labels = ConfusionMatrixAccumulator(2), torch.tensor([0, 1])
         with monkeypatch.context() as patched:
-            patched.setattr(accumulate, "_on_device", lambda _: True)
+            patched.setattr(accumulate, "on_device", lambda _: True)
             accumulator._update_on_device(labels, labels, None)
             accumulator.update(labels, labels, [1, 2])
             accumulator._update_on_device(labels, labels, torch.tensor([1, 2]))
@@ -748,7 +748,7 @@ class TestOnDevice:
 
 @pytest.mark.parametrize("device", [False, True])
 def test_scores_of_each_class_beside_a_threshold_are_refused(device, monkeypatch):
-    monkeypatch.setattr("tb_confmat_plugin.accumulate._on_device", lambda array: device)
+    monkeypatch.setattr("tb_confmat_plugin.accumulate.on_device", lambda array: device)
     preds = torch.rand(4, 2).requires_grad_(device)  # which keeps it from the common path
     with pytest.raises(ValueError, match=r"expected one score a sample beside a threshold, got preds of shape \[4, 2\]; leave"):
         ConfusionMatrixAccumulator(2, threshold=0.5).update(preds, torch.zeros(4, dtype=torch.int64))

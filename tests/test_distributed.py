@@ -124,7 +124,48 @@ def loaded_after_sync(rank, world):
     return accumulator.sync()
 
 
+def examples_of(rank, num_classes=4, **options) -> ConfusionMatrixAccumulator:
+    """Rank 1 has no samples, the last rank no images; image and id say which sample it is."""
+    accumulator = ConfusionMatrixAccumulator(num_classes, **options)
+    random = np.random.default_rng(rank)
+    size = 0 if rank == 1 else 40 + rank
+    logits, target = random.normal(size=(size, num_classes)), random.integers(num_classes, size=size)
+    images = np.zeros((size, 5, 7), np.uint8) + np.arange(size, dtype=np.uint8)[:, None, None]
+    ids = [f"{rank}/{number}" for number in range(size)]
+    for start in range(0, size, 16):
+        part = slice(start, start + 16)
+        accumulator.update(logits[part], target[part], images=images[part] if rank != 3 else None, ids=ids[part])
+    return accumulator
+
+
+def told_of(examples) -> list:
+    told = [[one.true, one.predicted, one.id, one.confidence, one.image and one.image.getpixel((0, 0))] for one in examples]
+    return [told, sorted([*cell, count] for cell, count in examples.seen.items())]
+
+
+def examples_all(rank, world):
+    return told_of(examples_of(rank, max_examples=1000).sync().examples())
+
+
+def examples_bounded(rank, world):
+    accumulator = examples_of(rank, max_examples=20, seed=rank).sync()
+    return [*told_of(accumulator.examples()), len(accumulator._keeper._held), accumulator.compute().total]
+
+
+def examples_on_one_rank(rank, world):
+    accumulator = examples_of(0) if rank == 0 else ConfusionMatrixAccumulator(4)
+    return told_of(accumulator.sync().examples())
+
+
+def examples_of_other_settings(rank, world):
+    return examples_of(rank, thumbnail_size=50 + rank).sync()
+
+
 SCENARIOS = [
+    examples_all,
+    examples_bounded,
+    examples_on_one_rank,
+    examples_of_other_settings,
     dense,
     sparse,
     named,
@@ -266,6 +307,34 @@ def test_the_samples_that_are_right_are_synced_afterwards(worlds):
         message, cells = told["wrong_labels_and_then_the_others"]
         assert re.search(rf"^process {', '.join(map(str, ranks))} of the group .* Here: label {7 + rank} of preds", message)
         assert cells == cells_of(ConfusionMatrix.from_predictions(preds, target, num_classes=5))
+
+
+def test_examples_of_all_processes(worlds):
+    parts = [examples_of(rank, max_examples=1000) for rank in range(len(worlds))]
+    for part in parts[1:]:
+        parts[0].merge(part)
+    everywhere(worlds, examples_all, json.loads(json.dumps(told_of(parts[0].examples()))))
+    for *_, name, _, pixel in worlds[0]["examples_all"][0]:
+        rank, number = name.split("/")
+        assert pixel == (None if rank == "3" else int(number)), "each has its own image"
+
+
+def test_examples_keep_their_bound(worlds):
+    kept, seen, held, total = worlds[0]["examples_bounded"]
+    everywhere(worlds, examples_bounded, [kept, seen, held, total])
+    assert len(kept) == held == 20
+    assert total == sum(40 + rank for rank in range(len(worlds)) if rank != 1)
+
+
+def test_examples_on_one_process_only(worlds):
+    everywhere(worlds, examples_on_one_rank, json.loads(json.dumps(told_of(examples_of(0).examples()))))
+
+
+def test_examples_of_other_settings_are_an_error_of_every_process(worlds):
+    for told in worlds:
+        assert told["examples_of_other_settings"].startswith("ValueError: expected the same settings for examples on every process, got ")
+        assert "side=50" in told["examples_of_other_settings"]
+        assert "side=51" in told["examples_of_other_settings"]
 
 
 def test_without_torch_distributed():

@@ -25,11 +25,14 @@ def fixed(flags):
 @pytest.mark.parametrize(
     ("given", "expected"),
     [
-        ({}, {"confusion_matrix": 0}),
-        (None, {"confusion_matrix": 0}),
-        ({"images": 5}, {"images": 5, "confusion_matrix": 0}),
-        ({"confusion_matrix": 7}, {"confusion_matrix": 7}),
-        ({"confusion_matrix": 7, "images": 5}, {"confusion_matrix": 7, "images": 5}),
+        ({}, {"confusion_matrix": 0, "confusion_matrix_examples": 100}),
+        (None, {"confusion_matrix": 0, "confusion_matrix_examples": 100}),
+        ({"images": 5}, {"images": 5, "confusion_matrix": 0, "confusion_matrix_examples": 100}),
+        ({"confusion_matrix": 7}, {"confusion_matrix": 7, "confusion_matrix_examples": 100}),
+        (
+            {"confusion_matrix": 7, "images": 5, "confusion_matrix_examples": 0},
+            {"confusion_matrix": 7, "images": 5, "confusion_matrix_examples": 0},
+        ),
     ],
 )
 def test_every_step_is_kept_unless_the_user_says_otherwise(given, expected):

@@ -21,7 +21,7 @@ def test_snippet_runs(snippet: str, tmp_path: Path) -> None:
 
 
 def test_there_are_snippets_to_run() -> None:
-    assert len(SNIPPETS) == 5
+    assert len(SNIPPETS) == 6
 
 
 def test_every_make_target_named_exists() -> None:

@@ -243,20 +243,20 @@ class HandMade:
         self.asked = []
         self.slow = 0.0
 
-    def list_tensors(self, ctx, *, experiment_id, plugin_name):
+    def list_tensors(self, ctx, *, experiment_id, plugin_name, run_tag_filter=None):
         assert (ctx, plugin_name) == (CONTEXT, "confusion_matrix")
+        assert run_tag_filter is None or set(run_tag_filter.tags) <= {"val", "train"}
         data = {run: SimpleNamespace(max_step=steps - 1, max_wall_time=1.0, plugin_content=b"matrix") for run, steps in self.runs.items()}
         return {run: {"val": data[run], "train": data[run]} for run in data}
 
     def read_tensors(self, ctx, *, experiment_id, plugin_name, downsample, run_tag_filter):
-        (tag,) = run_tag_filter.tags
-        runs = sorted(run_tag_filter.runs)
-        self.asked.append((runs, tag, downsample))
+        runs, tags = sorted(run_tag_filter.runs), sorted(run_tag_filter.tags)
+        self.asked.append((runs, ",".join(tags), downsample))
         time.sleep(self.slow)
         steps = {run: range(self.runs[run])[-downsample:] for run in runs if run in self.runs}
-        if sum(map(len, steps.values())) > self.limit:
+        if len(tags) * sum(map(len, steps.values())) > self.limit:
             raise self.error
-        return {run: {tag: [self._datum(experiment_id, run, tag, step) for step in steps[run]]} for run in steps}
+        return {run: {tag: [self._datum(experiment_id, run, tag, step) for step in steps[run]] for tag in tags} for run in steps}
 
     def _datum(self, experiment, run, tag, step):
         record = f"{experiment}{run}{tag}{step}".encode().ljust(self.size)
@@ -405,3 +405,29 @@ def test_many_runs_are_asked_for_in_groups():
 def test_a_system_that_cannot_take_memory_back_is_let_be(monkeypatch):
     monkeypatch.setattr("tb_confmat_plugin.store.ctypes.CDLL", lambda name: object())
     assert len(series_of(Store(HandMade({"a": 3})), "val")["a"].steps) == 3
+
+
+def test_several_tags_are_loaded_in_one_question():
+    provider = HandMade({"a": 1})
+    store = Store(provider)
+    assert store.one_series(CONTEXT, "", "a", "x").records[0].strip() == b"ax0"
+    store.load(CONTEXT, "", "a", ["x", "y", "z"])
+    store.load(CONTEXT, "", "a", ["x", "y", "z"])
+    for tag in "xyz":
+        assert store.one_series(CONTEXT, "", "a", tag).records[0].strip() == f"a{tag}0".encode()
+    store.load(CONTEXT, "", "a", ["x", "w"])
+    store.load(CONTEXT, "", "b", ["x", "w"])
+    assert [(runs, tags) for runs, tags, _ in provider.asked] == [(["a"], "x"), (["a"], "y,z"), (["b"], "w,x")]
+
+
+def test_too_much_to_be_loaded_at_once_is_left_for_later():
+    provider = HandMade({"a": 1}, limit=1)
+    store = Store(provider)
+    store.load(CONTEXT, "", "a", ["x", "y"])
+    assert store.one_series(CONTEXT, "", "a", "y").records[0].strip() == b"ay0"
+
+
+def test_other_errors_while_loading_are_raised():
+    error = OSError("disk")
+    with pytest.raises(OSError, match="disk"):
+        Store(HandMade({"a": 1}, limit=0, error=error)).load(CONTEXT, "", "a", ["x", "y"])

@@ -54,7 +54,7 @@ export function drawBars(pixels: Uint32Array, side: number, camera: Camera, pict
       const place = row === column ? scale.correct(value) : scale.wrong(value);
       const [x0, x1, y0, y1] = [grid.left(column), grid.right(column), grid.top(row), grid.bottom(row)];
       if (best) {
-        const [left, top] = [Math.min(side - 1, x0), Math.min(side - 1, y0)];
+        const [left, top] = [x0, y0].map((at) => Math.min(side - 1, Math.max(0, at)));
         const at = top * side + left;
         if (place <= best[at]) return;
         best[at] = place;

@@ -69,15 +69,15 @@ export function drawDifference(pixels: Uint32Array, side: number, camera: Camera
   const grid = gridOf(side, camera, numClasses);
   drawGround(pixels, side, grid, palette, neverSeen);
   const best = grid.size < 2 ? new Uint16Array(pixels.length) : null;
-  const last = best ? side - 1 : side; // the last of many classes may begin less than half a pixel before the edge
+  const inside = (at: number) => (best ? Math.min(side - 1, Math.max(0, at)) : at); // also where less than half a pixel is in view
   for (let row = grid.down.first; row <= grid.down.last; row++) {
-    const [top, bottom] = [Math.min(last, grid.top(row)), grid.bottom(row)];
+    const [top, bottom] = [inside(grid.top(row)), grid.bottom(row)];
     for (let i = rowStart[row]; i < rowStart[row + 1]; i++) {
       const column = changes.cols[i];
       if (column < grid.across.first || column > grid.across.last || isHidden(i, picture)) continue;
       const found = colorOf(i, picture);
       if (!found) continue;
-      const left = Math.min(last, grid.left(column));
+      const left = inside(grid.left(column));
       if (best) {
         const at = top * side + left;
         if (found.place <= best[at]) continue;

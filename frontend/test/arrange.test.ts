@@ -2,6 +2,7 @@ import { describe, expect, test } from 'vitest';
 import {
   type ClassList,
   indexOfName,
+  isSameList,
   matchingClasses,
   placed,
   placesIn,
@@ -188,6 +189,18 @@ describe('united', () => {
       expect([...placesIn(from, list)]).toEqual([...Array(from.size).keys()]);
     }
   });
+});
+
+test('lists are the same if they have the same classes at the same places', () => {
+  const pets = named('cat', 'dog');
+  const numbered = { size: 2, names: null };
+  for (const list of [pets, numbered]) expect(isSameList(list, { ...list })).toBe(true);
+  expect(isSameList(pets, named('cat', 'dog'))).toBe(true);
+  for (const other of [named('dog', 'cat'), named('cat'), named('cat', 'dog', 'ant'), { ...pets, size: 3 }, numbered]) {
+    expect(isSameList(pets, other)).toBe(false);
+    expect(isSameList(other, pets)).toBe(false);
+  }
+  expect(isSameList(numbered, { size: 3, names: null })).toBe(false);
 });
 
 test('the same class of another list is that of the same name or, without names, of the same number', () => {

@@ -116,7 +116,6 @@ describe('never vanishing', () => {
     },
   );
 
-  // What is left of a cell that is cut off is too small for its bars, which then lie in the next cell.
   test('nor does any appear where none is, beside cells that are cut off', () => {
     for (let round = 0; round < 400; round++) expect(vanished(whole(draw, 1, 8), anyCamera)).toBeNull();
   });
@@ -144,6 +143,25 @@ describe('never vanishing', () => {
 });
 
 describe('several cells a pixel', () => {
+  test('what is out of view hides nothing', () => {
+    const n = 100;
+    // Of the first column less than half a pixel is in view, of the last one all.
+    for (const x of [-0.6, -0.9, -7.6]) {
+      const camera = { x, y: -3.2, k: 1.9 };
+      const size = cellSize(camera, 50, n);
+      const column = Math.floor((49.5 - x) / size);
+      for (let row = 5; row < 20; row++) {
+        const strong = Array.from({ length: n }, (_, at) => [at, Math.floor(-x / size), 100] as const).filter(
+          ([a, b]) => a !== b,
+        );
+        const picture = pictureOf([matrixFromCells(n, strong), matrixFromCells(n, [[row, column, 1]])]);
+        const pixels = drawn(50, camera, picture);
+        const found = [...pixels.keys()].filter((at) => slotOf(pixels[at]) === 1);
+        expect(found).toEqual([Math.round(camera.y + row * size) * 50 + Math.min(49, Math.round(x + column * size))]);
+      }
+    }
+  });
+
   test('the run with the largest value is seen, in the shade of that value', () => {
     for (let round = 0; round < 30; round++) {
       const [n, side] = [whole(draw, 20, 60), whole(draw, 4, 10)];
@@ -299,7 +317,7 @@ describe('whatever the size of the cells', () => {
     expect(hatched(one, null)).toEqual([false, true]);
   });
 
-  // A cell that is cut off should look as if the picture went on; its bars are pressed into what is left of it.
+  // A cell that is cut off looks as if the picture went on.
   describe.each([4, 9, 20, 60])('%i pixels', (size) => {
     const within = (dx: number, dy: number) => {
       const all = [counts, randomCounts(draw, 10, 0.9)].map(matrixFrom);

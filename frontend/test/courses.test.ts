@@ -1,6 +1,15 @@
 import { describe, expect, test } from 'vitest';
 import { type Camera, FIT } from '../src/camera';
-import { type CoursePicture, type Courses, drawCourses, LINES_FROM, linePoints } from '../src/courses';
+import {
+  type CoursePicture,
+  type Courses,
+  drawCourses,
+  extentOfCourses,
+  LINES_FROM,
+  linePoints,
+  stepRange,
+  usualInterval,
+} from '../src/courses';
 import { drawGround, gridOf } from '../src/grid';
 import { paletteOf } from '../src/palette';
 import { scaleOf } from '../src/scale';
@@ -12,6 +21,7 @@ function coded(code: number): Uint32Array {
   return Uint32Array.from({ length: 256 }, (_, place) => (0x80000000 | (code << 8) | place) >>> 0);
 }
 
+const PRIMES = [3, 5, 7, 11, 13, 17, 19];
 const CORRECT = 100;
 const WRONG = 101;
 const palette = { ...paletteOf('blue-orange', false), correct: coded(CORRECT), wrong: coded(WRONG), hatch: 0xff0000ff };
@@ -56,12 +66,16 @@ describe('drawCourses', () => {
     (runs) => {
       let strips = 0;
       for (let round = 0; round < 40; round++) {
-        const [n, size, length] = [whole(draw, 1, 5), whole(draw, 4, LINES_FROM - 1), whole(draw, 1, 30)];
+        // Prime, so that no step begins between two pixels but the first.
+        const inner = PRIMES[round % PRIMES.length];
+        const size = inner < 4 ? inner : inner + 1;
+        const length = whole(draw, 1, 30);
+        if (length % inner === 0) continue;
+        const n = whole(draw, 1, 5);
         const all = Array.from({ length: runs }, () => anyCourses(n, length));
         const hideDiagonal = round % 4 === 0;
         const side = n * size;
         const pixels = drawn(side, FIT, pictureOf(n, all, { hideDiagonal }));
-        const inner = size < 5 ? size : size - 1;
         const expected = groundOf(side, n, () => false);
         for (let at = 0; at < n * n; at++) {
           const [row, column] = [Math.floor(at / n), at % n];
@@ -70,7 +84,7 @@ describe('drawCourses', () => {
             // The last run whose strip has begun.
             const slot = [...all.keys()].filter((one) => Math.floor((one * inner) / runs) <= y).at(-1) as number;
             for (let x = 0; x < inner; x++) {
-              const value = all[slot].values[at * length + Math.floor((x / inner) * length)];
+              const value = all[slot].values[at * length + Math.floor((x * length) / inner)];
               if (!(value > 0)) continue;
               const code = runs > 1 ? slot : row === column ? CORRECT : WRONG;
               expected[(row * size + y) * side + column * size + x] = coded(code)[value];
@@ -112,13 +126,11 @@ describe('drawCourses', () => {
     expect(onset(steps, 10, 10)).toBeCloseTo(10 / 11, 1);
   });
 
-  // Strips go by the position of a step among those of the run; lines, and the mark of the current step, go by its number.
   test('a step is where it was, of steps at uneven distances and of runs that ended earlier', () => {
     expect(onset([0, 1, 2, 3, 80, 100], 80, 100)).toBeGreaterThan(0.75);
     expect(onset([0, 10, 20, 30, 40], 40, 100)).toBeLessThan(0.5);
   });
 
-  // A strip that is cut off by the edge of the view is pressed into what is left of it.
   test('a part of the picture is that part of it', () => {
     const picture = pictureOf(10, [anyCourses(10, 8)]);
     const all = drawn(200, FIT, picture);
@@ -158,4 +170,43 @@ describe('linePoints', () => {
       expect(points).toEqual([...points].sort(([a], [b]) => a - b));
     }
   });
+});
+
+test('the usual interval between steps is the median of all', () => {
+  for (let round = 0; round < 50; round++) {
+    const all = Array.from({ length: whole(draw, 1, 4) }, () =>
+      Array.from({ length: whole(draw, 1, 6) }, () => whole(draw, 0, 40)).sort((a, b) => a - b),
+    );
+    const intervals: number[] = [];
+    for (const steps of all) for (let i = 1; i < steps.length; i++) intervals.push(steps[i] - steps[i - 1]);
+    const found = usualInterval(all);
+    if (intervals.length === 0) {
+      expect(found).toBe(1);
+      continue;
+    }
+    expect(intervals).toContain(found);
+    expect(intervals.filter((one) => one < found).length).toBeLessThanOrEqual(intervals.length / 2);
+    expect(intervals.filter((one) => one > found).length).toBeLessThanOrEqual(intervals.length / 2);
+  }
+  expect(usualInterval([[0, 10, 20, 30, 1000], [5]])).toBe(10);
+  expect(usualInterval([])).toBe(1);
+});
+
+test('the extent and the steps of several courses', () => {
+  for (let round = 0; round < 30; round++) {
+    const n = whole(draw, 1, 3);
+    const all = Array.from({ length: whole(draw, 1, 3) }, () => anyCourses(n, whole(draw, 1, 6)));
+    const isCorrect = (cell: number) => Math.floor(cell / n) === cell % n;
+    const range = (correct: boolean) => {
+      const values = all.flatMap(({ steps, values: of }) =>
+        [...of].filter((value, i) => value > 0 && isCorrect(Math.floor(i / steps.length)) === correct),
+      );
+      return values.length === 0 ? { least: 0, most: 0 } : { least: Math.min(...values), most: Math.max(...values) };
+    };
+    expect(extentOfCourses(all, isCorrect)).toEqual({ correct: range(true), wrong: range(false) });
+    const steps = all.flatMap((one) => one.steps);
+    expect(stepRange(new Map(all.map((one, i) => [`run ${i}`, one])))).toEqual({ first: 0, last: Math.max(...steps) });
+  }
+  const later = { ...anyCourses(1, 2), steps: [3, 7] };
+  expect(stepRange(new Map([['a', later], ['b', { ...later, steps: [5, 6] }]]))).toEqual({ first: 3, last: 7 }); // biome-ignore format: one line
 });

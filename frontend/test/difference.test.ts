@@ -168,7 +168,6 @@ describe('drawDifference', () => {
       }
     });
 
-    // A cell that is out of view but for the line behind it, or by its rounding, is drawn a pixel wide all the same.
     test('where it begins with the line between two cells', () => {
       for (const [dx, dy] of [[8, 0], [0, 8], [17, 26]]) expect(within(9, dx, dy)).toBeNull(); // biome-ignore format: one line
     });

@@ -35,10 +35,10 @@ test('of any two classes the pixels of the one end before those of the other beg
     ] as const) {
       const wrong: number[] = [];
       for (let index = first; index <= last; index++) {
-        const gap = start(index + 1) - end(index);
-        const isApart = index === last || gap === Math.min(line, start(index + 1) - start(index));
-        const isWhereItLies = offset + index * size < 0 || start(index) === Math.round(offset + index * size);
-        if (!isApart || !isWhereItLies || end(index) < start(index)) wrong.push(index);
+        // Smaller than a pixel, a class has one that it may share.
+        const isApart = size < 1 ? end(index) === start(index) + 1 : start(index + 1) - end(index) === line;
+        const isWhereItLies = start(index) === Math.round(offset + index * size);
+        if (!isApart || !isWhereItLies) wrong.push(index);
       }
       expect(wrong).toEqual([]);
     }
@@ -72,7 +72,6 @@ describe('the ground', () => {
       expect(hatched(Array.from({ length: 40 }, (_, row) => row < 10 || row > 25))).toEqual([3, 4, 5, 6]);
     });
 
-    // As the heatmap does; here one class that was never seen hatches the line of all that share its pixels.
     test('is hatched only there', () => {
       expect(hatched(Array.from({ length: 40 }, (_, row) => row % 4 !== 1))).toEqual([]);
     });

@@ -272,7 +272,6 @@ describe('the histories of the chosen runs', () => {
     expect(sizes).toEqual([0, 1, 2, 3, 4, 4]);
   });
 
-  // Whoever looks at another step while they are made asks again: both go on side by side, and each makes all that is missing.
   test('are not made twice when they are asked for again meanwhile', async () => {
     await until(() => expect(state.loading.value).toBe(false));
     clock(300);

@@ -191,7 +191,6 @@ describe('linkStorage', () => {
     });
   });
 
-  // The page then opens nothing at all.
   test.each(['#tag%3Dval%26run%3Da%2', '#100%', '#%ff'])('an address that was cut off is no error: %s', (hash) => {
     const { page } = pageAt(hash);
     stubWindow(page, null);

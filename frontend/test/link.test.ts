@@ -190,7 +190,6 @@ describe('a link', () => {
     }
   });
 
-  // An order that was chosen before stays.
   test('without an order shows the classes as they were logged', async () => {
     await page.show('a');
     const [text, before] = [link.encodeView(), looks()];

@@ -63,7 +63,6 @@ describe('the classes of several runs', () => {
     expect(page.matrixOf('b')).toBe(matrix);
   });
 
-  // United anew whenever a step changes, so that every matrix is placed anew, too.
   test('stay the same list also where the runs have different ones', async () => {
     for (const step of [1, 2]) await page.log('a', step, anyCounts(2), ['cat', 'dog']);
     for (const step of [1, 2]) await page.log('b', step, anyCounts(2), ['dog', 'ant']);
@@ -323,7 +322,6 @@ describe('what the choices ask for', () => {
     await until(() => expect(state.histories.value.get('b')?.has(4)).toBe(true));
   });
 
-  // Whenever something else is shown meanwhile they are begun anew, beside those that are on their way.
   test('the histories once', async () => {
     for (let step = 1; step <= 8; step++) await page.log('a', step, anyCounts(2));
     let now = 0;

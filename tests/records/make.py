@@ -8,6 +8,13 @@ Each case is NAME.bin, the bytes of one record, beside NAME.json, what a reader 
     a class list   {"names": [...]}
     a bad record   {"error": a regular expression, found in the message when the bytes are read as a matrix}
 
+and in the directory examples
+
+    examples       {"num_classes", "classes_id", "cells": [[true, predicted, kept, seen or null], ...], "examples": [{"true", "predicted",
+                   "image": [pack, name] or null, "no_image", "id", "text", "confidence", "true_confidence"}, ...]}
+    images         {"images": {name: the bytes in hexadecimal digits}}
+    a bad record   {"type": what the bytes are read as, "error": as above}
+
 metrics.jsonl has lines of JSON: first the formulas by name, then a matrix a line with what Python's metrics of it are, undefined ones null.
 Those of each class are told of about twenty classes, "of_classes".
 
@@ -25,6 +32,8 @@ from pathlib import Path
 import numpy as np
 
 from tb_confmat_plugin.classes import Classes
+from tb_confmat_plugin.example_record import encode_examples, encode_images, pack_id
+from tb_confmat_plugin.examples import Example, Examples
 from tb_confmat_plugin.matrix import ConfusionMatrix
 from tb_confmat_plugin.metrics import METRICS
 from tb_confmat_plugin.record import encode_classes, encode_matrix
@@ -205,12 +214,88 @@ def metric_lines() -> list[dict[str, object]]:
     return lines
 
 
+# Images of one and of two pixels: what Pillow made of them once.
+PNG = bytes.fromhex(
+    "89504e470d0a1a0a0000000d49484452000000010000000108000000003a7e9b550000000a49444154789c63f80f0001010100b138f6140000000049454e44ae426082"
+)
+WEBP = bytes.fromhex("5249464620000000574542505650384c140000002f010000000750e4540820000a9afec78888fe07")
+PICTURES = {"00112233445566aa": PNG, "ffeeddccbbaa0011": WEBP}
+
+
+def example_cases() -> dict[str, tuple[bytes, dict[str, object]]]:
+    """The cases of the directory examples."""
+    pack, other = pack_id(list(PICTURES)), "0123456789abcdef"
+    full = [
+        (Example(0, 0, None, None, "val/1.png", 0.98, 0.98), (pack, "00112233445566aa")),
+        (Example(0, 2, None, "<b>text & \ud83d</b>", "val/2.png", 0.9, 0.05), (other, "ffeeddccbbaa0011")),
+        (Example(0, 2, None, None, "val/<script>.svg", 0.7, 0.1, "the image has no pixels (0 x 0)"), None),
+        (Example(2, 1, None, "שלום", None, None, None), (pack, "ffeeddccbbaa0011")),
+    ]
+    texts = [(Example(1, 0, None, f"text {number}"), None) for number in range(3)]
+    found = {
+        "full": _examples(full, {(0, 0): 11, (0, 2): 340}, PETS),
+        "texts": _examples(texts, {(1, 0): 3}, None),
+        "none": _examples([], {}, None),
+        "images": (encode_images(PICTURES), {"images": {name: image.hex() for name, image in PICTURES.items()}}),
+        "no_images": (encode_images({}), {"images": {}}),
+    }
+    header = json.loads(zlib.decompress(found["full"][0][5:])[4:])
+    more = {**header, "unknown": [1, {"a": None}], "weights": [1, 2, 3, 4]}
+    found["more_than_known"] = sealed(more, b"a plane"), found["full"][1]
+    bad: dict[str, tuple[dict[str, object], str]] = {
+        "too_many_classes": ({"num_classes": 10**9}, "damaged record: num_classes"),
+        "class_outside": ({"cells": [[0, 3, 4, 5]]}, "damaged record: .*among its cells"),
+        "more_kept_than_seen": ({"cells": [[0, 2, 4, 3]]}, "damaged record: .*among its cells"),
+        "too_many_examples": ({"cells": [[0, 1, 10**9, None]]}, "damaged record: .*among its cells"),
+        "cells_not_in_order": ({"cells": [[1, 0, 2, None], [0, 1, 2, None]]}, "damaged record: its cells are not in order"),
+        "cells_not_there": ({"cells": None}, "damaged record: .*among its cells"),
+        "fewer_ids": ({"ids": ["a"]}, "damaged record: ids that do not fit"),
+        "confidence_above_1": ({"confidences": [1.5, None, None, None]}, "damaged record: confidences that do not fit"),
+        "text_no_text": ({"texts": [None, ["<b>"], None, None]}, "damaged record: texts that do not fit"),
+        "pack_not_there": ({"images": [[2, "00112233445566aa"], None, None, None]}, "damaged record: images that do not fit"),
+        "image_no_name": ({"images": [[0, "../../secret"], None, None, None]}, "damaged record: images that do not fit"),
+        "pack_no_name": ({"packs": ["../../secret"]}, "damaged record: packs that are no names"),
+    }
+    for name, (wrong, error) in bad.items():
+        found[name] = sealed({**header, **wrong}, b""), {"type": "examples", "error": error}
+    for name, listed, error in (
+        ("images_not_there", [["00112233445566aa", 10**6]], "damaged record: it has fewer images than its header says"),
+        ("images_no_name", [["x", 3]], "damaged record: a pack that does not name its images"),
+        ("images_negative", [["00112233445566aa", -1]], "damaged record: a pack that does not name its images"),
+        ("images_no_list", None, "damaged record: a pack that does not name its images"),
+    ):
+        found[name] = sealed({"type": "images", "images": listed}, b"abc"), {"type": "images", "error": error}
+    newer = found["full"][0][:4] + b"\x02" + found["full"][0][5:]
+    found["newer_version"] = newer, {"type": "examples", "error": "newer version"}
+    found["truncated"] = found["images"][0][:-5], {"type": "images", "error": "damaged record"}
+    found["wrong_type"] = found["images"][0], {"type": "examples", "error": "expected a record of type .examples."}
+    bomb = struct.pack("<I", 20) + bytes(17 * 2**20)
+    found["too_large"] = b"TBCM\x01" + zlib.compress(bomb, 9), {"type": "examples", "error": "larger than 16 MiB"}
+    return found
+
+
+def _examples(
+    kept: list[tuple[Example, tuple[str, str] | None]], seen: dict[tuple[int, int], int], names: list[str] | None
+) -> tuple[bytes, dict[str, object]]:
+    classes = Classes.of(3, names)
+    record = encode_examples(Examples(tuple(one for one, _ in kept), seen), [place for _, place in kept], classes)
+    cells = list(dict.fromkeys((one.true, one.predicted) for one, _ in kept))
+    counts = [sum((one.true, one.predicted) == cell for one, _ in kept) for cell in cells]
+    return record, {
+        "num_classes": 3,
+        "classes_id": classes.id,
+        "cells": [[*cell, count, seen.get(cell)] for cell, count in zip(cells, counts, strict=True)],
+        "examples": [{**vars(one), "image": place} for one, place in kept],
+    }
+
+
 def main() -> None:
     """Writes every case."""
-    for name, (record, content) in cases().items():
-        path = HERE / name
-        path.with_suffix(".bin").write_bytes(record)
-        path.with_suffix(".json").write_text(json.dumps(content, ensure_ascii=True) + "\n", "ascii")
+    for directory, found in ((HERE, cases()), (HERE / "examples", example_cases())):
+        for name, (record, content) in found.items():
+            path = directory / name
+            path.with_suffix(".bin").write_bytes(record)
+            path.with_suffix(".json").write_text(json.dumps(content, ensure_ascii=True) + "\n", "ascii")
     (HERE / "metrics.jsonl").write_text("".join(json.dumps(line) + "\n" for line in metric_lines()), "ascii")
 
 
