@@ -47,6 +47,7 @@ build: frontend/node_modules/.package-lock.json
 bench: $(BIN)/.bench-installed
 	$(BIN)/python tests/bench/counting.py
 	$(BIN)/python tests/bench/logging_cost.py
+	$(BIN)/python tests/bench/reader.py
 	$(BIN)/python tests/bench/server.py
 	CHROMIUM="$$(tests/tools.sh chromium $(VENV))" && export CHROMIUM && $(BIN)/python tests/bench/browser.py
 

@@ -16,9 +16,9 @@ _EQUALLY_LIKELY = 1 + 1e-7  # probabilities that differ by less are equal but fo
 def two_proportion_p(successes_a: Any, trials_a: Any, successes_b: Any, trials_b: Any) -> Floats:
     """The two-sided p-value of each pair of proportions, float64 of the common shape of the arguments.
 
-    It is that of the z-test with the pooled proportion, which is the chi-squared test (Pearson, 1900); where one of the four counts that are
-    expected, were the proportions equal, is below 5, it is that of the exact test (Fisher, 1922), which adds up all tables of the same
-    margins that are no more likely than this one. Both take the samples of the two for independent.
+    It is that of the z-test with the pooled proportion, which is the chi-squared test (Pearson, 1900). Where one of the four counts that
+    are expected, were the proportions equal, is below 5, it is that of the exact test (Fisher, 1922): the share of all tables of the
+    same margins that are no more likely than this one. Both take the samples of the two for independent.
 
     Args:
       successes_a: counts from 0 to the trials. For the exact test weights are rounded to whole samples.
@@ -27,7 +27,7 @@ def two_proportion_p(successes_a: Any, trials_a: Any, successes_b: Any, trials_b
       trials_b: and their trials.
 
     >>> two_proportion_p([90, 3], [100, 4], [75, 0], [100, 4]).round(4).tolist()
-    [0.0051, 0.1429]
+    [0.0052, 0.1429]
     """
     arrays = np.broadcast_arrays(*(np.asarray(given, np.float64) for given in (successes_a, trials_a, successes_b, trials_b)))
     a, n_a, b, n_b = (array.ravel() for array in arrays)

@@ -22,7 +22,13 @@ def run(script: str, *args: object) -> str:
 
 
 def test_the_public_names():
-    assert tb_confmat_plugin.__all__ == ["ConfusionMatrix", "ConfusionMatrixAccumulator", "SummaryWriter", "add_confusion_matrix"]
+    assert tb_confmat_plugin.__all__ == [
+        "ConfusionMatrix",
+        "ConfusionMatrixAccumulator",
+        "SummaryWriter",
+        "add_confusion_matrix",
+        "read_confusion_matrices",
+    ]
     assert set(tb_confmat_plugin.__all__) <= set(dir(tb_confmat_plugin))
 
 

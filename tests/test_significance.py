@@ -1,12 +1,9 @@
-import doctest
-
 import numpy as np
 import pytest
 import scipy.stats
 from hypothesis import given
 from hypothesis import strategies as st
 
-import tb_confmat_plugin.significance
 from tb_confmat_plugin.significance import benjamini_hochberg, two_proportion_p
 
 nan = float("nan")
@@ -87,7 +84,3 @@ def test_undefined_ones_are_no_tests():
     assert adjusted[1].tolist() == pytest.approx([0.04, 0.03])
     assert np.isnan(adjusted[0, 1])
     assert benjamini_hochberg([]).shape == (0,)
-
-
-def test_examples():
-    assert doctest.testmod(tb_confmat_plugin.significance).attempted >= 2
