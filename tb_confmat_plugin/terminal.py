@@ -123,7 +123,8 @@ def draw_matrix(matrix: "ConfusionMatrix", width: int, *, color: bool, normalize
     values = _values(matrix, normalize)
     names = [printable(matrix.classes[index]) for index in range(matrix.num_classes)]
     texts = [[_text(value, normalize, short=short) for value in values.tolist()] for short in (False, True)]
-    label = min(max(map(columns_of, names)) + len(str(len(names))) + 1, max(width // 4, 6))
+    numbered = [name if name == str(index) else f"{index} {name}" for index, name in enumerate(names)]
+    label = min(max(map(columns_of, numbered)), max(width // 4, 6))
     layout = _layout(names, [max(map(len, each), default=1) for each in texts], width - label - 1)
     levels = _levels(matrix, values)
     head, lines = _head(names, layout), []
@@ -133,7 +134,8 @@ def draw_matrix(matrix: "ConfusionMatrix", width: int, *, color: bool, normalize
         for col, at in enumerate(cells.tolist()):
             text = _ZERO if layout.numbers and at < 0 else texts[layout.short][at] if layout.numbers else ""
             line.append(_cell(text, at >= 0 and int(levels[at]), row == col, layout, color))
-        lines.append(f"{padded(_row_name(names, row, layout, label), label)} {''.join(line)}".rstrip())
+        name = shortened(numbered[row * layout.block], label)
+        lines.append(f"{padded(name, label)} {''.join(line)}".rstrip())
     notes = textwrap.wrap("; ".join(_notes(matrix, layout, normalize)), width)
     return "\n".join([*([" " * (label + 1) + head] if head else []), *lines, *notes])
 
@@ -207,12 +209,6 @@ def _head(names: list[str], layout: _Layout) -> str:
         return ""
     fit = all(columns_of(name) < layout.columns for name in names)
     return "".join(padded(name if fit else str(index), layout.columns, right=True) for index, name in enumerate(names))
-
-
-def _row_name(names: list[str], row: int, layout: _Layout, columns: int) -> str:
-    index = row * layout.block
-    number = "" if names[index] == str(index) else f"{index} "
-    return shortened(number + names[index], columns)
 
 
 def _notes(matrix: "ConfusionMatrix", layout: _Layout, normalize: str | None) -> list[str]:
