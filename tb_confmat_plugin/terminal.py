@@ -22,7 +22,7 @@ _BLUES = (195, 153, 117, 75, 39, 33, 27, 20)
 _ORANGES = (230, 223, 222, 215, 214, 208, 202, 166)
 _DARK = frozenset((33, 27, 20, 166))
 _SHADES = ".:-=+*#@"  # the same without colors
-_ZERO = "·"
+_ZERO, _UNDEFINED = "·", "n/a"
 
 
 def printable(text: str) -> str:
@@ -125,14 +125,17 @@ def draw_matrix(matrix: "ConfusionMatrix", width: int, *, color: bool, normalize
     texts = [[_text(value, normalize, short=short) for value in values.tolist()] for short in (False, True)]
     numbered = [name if name == str(index) else f"{index} {name}" for index, name in enumerate(names)]
     label = min(max(map(columns_of, numbered)), max(width // 4, 6))
-    layout = _layout(names, [max(map(len, each), default=1) for each in texts], width - label - 1)
+    undefined = _undefined(matrix, normalize)
+    least = len(_UNDEFINED if undefined.any() else _ZERO)
+    layout = _layout(names, [max(map(len, each), default=least) for each in texts], least, width - label - 1)
     levels = _levels(matrix, values)
     head, lines = _head(names, layout), []
     squares = _squares(matrix, levels, layout.block)
     for row, cells in enumerate(squares):
         line = []
         for col, at in enumerate(cells.tolist()):
-            text = _ZERO if layout.numbers and at < 0 else texts[layout.short][at] if layout.numbers else ""
+            nothing = _UNDEFINED if layout.numbers and undefined[row, col] else _ZERO
+            text = "" if not layout.numbers else texts[layout.short][at] if at >= 0 else nothing
             line.append(_cell(text, at >= 0 and int(levels[at]), row == col, layout, color))
         name = shortened(numbered[row * layout.block], label)
         lines.append(f"{padded(name, label)} {''.join(line)}".rstrip())
@@ -162,11 +165,17 @@ def _text(value: float, normalize: str | None, *, short: bool) -> str:
     return f"{value:.2g}" if value < 10 else f"{value:.0f}"
 
 
-def _layout(names: list[str], widest: list[int], room: int) -> _Layout:
+def _undefined(matrix: "ConfusionMatrix", normalize: str | None) -> npt.NDArray[np.bool_]:
+    """[C, C]: which cells are shares of nothing."""
+    whole = {None: np.ones(1), "true": matrix.support[:, None], "pred": matrix.predicted[None, :], "all": np.array(matrix.total)}[normalize]
+    return np.broadcast_to(whole == 0, (matrix.num_classes, matrix.num_classes))
+
+
+def _layout(names: list[str], widest: list[int], least: int, room: int) -> _Layout:
     classes = len(names)
     # Above the cells there must be room for the names, or else for the numbers of the classes.
     for short, head in ((False, max(map(columns_of, names))), (False, len(str(classes - 1))), (True, len(str(classes - 1)))):
-        columns = max(widest[short], head) + 1
+        columns = max(widest[short], least, head) + 1
         if columns * classes <= room:
             return _Layout(1, columns, numbers=True, short=short)
     if 2 * classes <= room:
