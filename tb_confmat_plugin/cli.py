@@ -73,7 +73,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     if "_ARGCOMPLETE" in os.environ:
         import argcomplete
 
-        argcomplete.autocomplete(parser)
+        argcomplete.autocomplete(parser, exit_method=sys.exit)
     args = parser.parse_args(argv)
     with contextlib.suppress(AttributeError):  # a class name may hold what the encoding of the output does not
         sys.stdout.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]  # not every stream has it

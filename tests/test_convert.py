@@ -1,3 +1,5 @@
+import re
+
 import numpy as np
 import pytest
 from tensorboard.backend.event_processing.event_file_loader import EventFileLoader
@@ -69,7 +71,7 @@ def test_tags_and_runs(tmp_path):
     assert dense(convert_scalars(tmp_path, "{tag}/cm/{i}-{j}")) == found
     assert list(dense(convert_scalars(tmp_path, "val/cm/{i}-{j}", tag="x"))) == [("a", "x", 1)]
     assert list(dense(convert_scalars(tmp_path, "val/cm/{i}-{j}"))) == [("a", "val/cm", 1)]
-    with pytest.raises(ValueError, match="^cannot give the one tag 'x' to several: 'train', 'val'; leave it out, or narrow the pattern$"):
+    with pytest.raises(ValueError, match=r"^cannot give the one tag 'x' to several: 'train', 'val'; leave it out, or narrow the pattern$"):
         convert_scalars(tmp_path, "{tag}/cm/{i}-{j}", tag="x")
 
 
@@ -87,13 +89,13 @@ def test_class_names(tmp_path):
     assert [logged.matrix for logged in convert_scalars(tmp_path / "numbers", class_names=[*NAMES, "owl"], missing="zero").matrices] == [
         ConfusionMatrix.from_dense(np.pad(counts(1), (0, 1)), [*NAMES, "owl"])
     ]
-    with pytest.raises(ValueError, match="^run 'numbers', tag 'val': class 2 is beyond the 2 class names$"):
+    with pytest.raises(ValueError, match=r"^run 'numbers', tag 'val': class 2 is beyond the 2 class names$"):
         convert_scalars(tmp_path, "{tag}_conf_{i}_{j}", class_names=["cat", "dog"], missing="zero")
 
 
 def test_names_and_numbers_together(tmp_path):
     log(tmp_path, {1: counts(1)}, lambda i, j: f"val_conf_{NAMES[i]}_{j}")
-    with pytest.raises(ValueError, match="some scalars have class names, such as 'a_b', and some have numbers; expected one of both$"):
+    with pytest.raises(ValueError, match=r"some scalars have class names, such as 'a_b', and some have numbers; expected one of both$"):
         convert_scalars(tmp_path, class_names=NAMES)
 
 
@@ -144,12 +146,10 @@ def test_a_cell_that_was_logged_twice(tmp_path):
 
 def test_classes_that_begin_at_one(tmp_path):
     log(tmp_path, {1: counts(1)}, lambda i, j: f"val_conf_{i + 1}_{j + 1}")
-    with pytest.raises(
-        ValueError, match="the first class is 1; pass --first-class 1 if there is none before it, or --class-names with all$"
-    ):
+    with pytest.raises(ValueError, match=r"the first class is 1; pass --first-class 1 if there is none before it, or --class-names"):
         convert_scalars(tmp_path)
     assert dense(convert_scalars(tmp_path, first_class=1)) == {(".", "val", 1): counts(1).tolist()}
-    with pytest.raises(ValueError, match="there is a class 1, but the first one is 2; pass --first-class$"):
+    with pytest.raises(ValueError, match=r"there is a class 1, but the first one is 2; pass --first-class$"):
         convert_scalars(tmp_path, first_class=2)
 
 
@@ -158,7 +158,7 @@ def test_classes_that_begin_at_one(tmp_path):
     [
         (
             0.25,
-            "'val_conf_0_1' is 0.25, expected a count; shares cannot be turned into counts, and for sums of sample weights pass --weights",
+            "'val_conf_0_1' is 0.25, expected a count; shares cannot be turned into counts, and for sums of .* pass --weights$",
         ),
         (float("nan"), "'val_conf_0_1' is nan, expected a count"),
         (float("inf"), "'val_conf_0_1' is inf, expected a count"),
@@ -205,16 +205,18 @@ def test_what_is_no_scalar_is_left_alone(tmp_path):
     event.summary.value.add(tag="val_conf_0_0", tensor=make_tensor_proto(np.arange(2.0)))
     event.summary.value.add(tag="val_conf_0_0", tensor=make_tensor_proto(np.array(True)))
     write_event_file(tmp_path, [event.SerializeToString()])
-    with pytest.raises(ValueError, match="; it has no scalars at all$"):
+    with pytest.raises(ValueError, match=r"; it has no scalars at all$"):
         convert_scalars(tmp_path)
 
 
 def test_no_such_scalars(tmp_path):
     log(tmp_path, {1: counts(1)}, "cm-{}-{}".format)
-    message = "are called like {tag}_conf_{i}_{j} or {tag}/{outcome} or {tag}_{outcome}; there are 10, such as 'cm-0-0', 'cm-0-1', 'cm-0-2', 'cm-1-0', 'cm-1-1'; pass"
-    with pytest.raises(ValueError) as refused:  # noqa: PT011  # the message is compared below
+    message = (
+        "are called like {tag}_conf_{i}_{j} or {tag}/{outcome} or {tag}_{outcome}; "
+        "there are 10, such as 'cm-0-0', 'cm-0-1', 'cm-0-2', 'cm-1-0', 'cm-1-1'; pass --scalars with their pattern"
+    )
+    with pytest.raises(ValueError, match=re.escape(message)):
         convert_scalars(tmp_path)
-    assert message in str(refused.value)
     with pytest.raises(ValueError, match="are called like val_"):
         convert_scalars(tmp_path, "val_{i}_{j}")
     log(tmp_path / "zeros", {1: counts(1)}, "val_conf_0{}_{}".format)
@@ -234,7 +236,7 @@ def test_a_damaged_log_is_not_converted(tmp_path):
     data = bytearray(path.read_bytes())
     data[-1] ^= 1
     path.write_bytes(data)
-    with pytest.raises(ValueError, match="is damaged; a matrix that lacks a cell is not converted$"):
+    with pytest.raises(ValueError, match=r"is damaged; a matrix that lacks a cell is not converted$"):
         convert_scalars(tmp_path)
 
 
