@@ -53,10 +53,11 @@ def convert_predictions(
     classes, index_of, about = file.classes(class_names)
     now = time.time() if wall_time is None else wall_time
     cells: dict[tuple[str, str, int, float], _Cells] = {}
+    true, predicted = file.at["true"], file.at["predicted"]
     for line, row in file.rows:
         place = file.run(line, row), tag, file.step(line, row, 0), now
         weight = file.number(line, row, "weight", 1)
-        cells.setdefault(place, []).append((index_of[file.text(row, "true")], index_of[file.text(row, "predicted")], weight))
+        cells.setdefault(place, []).append((index_of[row[true]], index_of[row[predicted]], weight))
     used = ", ".join(f"{name} in column {file.header[at]!r}" for name, at in file.at.items())
     understood = (
         f"{len(file.rows):,} predictions: {used}",
@@ -99,8 +100,8 @@ def convert_matrix(
     if tag is None:
         file.refuse("there is no tag in it; pass --tag")
     named = not _is_number(file.header[0])
-    names = [name.strip() for name in file.header[1:]] if named else None
-    if named and names != (before := [row[0].strip() for _, row in file.rows]):
+    names = file.header[1:] if named else None
+    if named and names != (before := [row[0] for _, row in file.rows]):
         file.refuse(f"expected the same names above the columns and before the rows, got {names} and {before}")
     if names is not None and class_names is not None and names != list(class_names):
         file.refuse(f"it has the class names {names}, but others were given: {list(class_names)}")
@@ -162,10 +163,10 @@ class _File:
         self.at: dict[str, int] = {}
         with open(path, encoding="utf-8-sig", newline="") as file:
             reader = csv.reader(file)
-            rows = [(reader.line_num, row) for row in reader if row]
+            rows = [(reader.line_num, [text.strip() for text in row]) for row in reader if row]
         if len(rows) < 2:
             self.refuse(f"expected at least two rows, got {len(rows)}")
-        self.header = [name.strip() for name in rows[0][1]]
+        self.header = rows[0][1]
         self.rows = rows[1:]
 
     def refuse(self, message: str, line: int | None = None) -> NoReturn:
@@ -191,7 +192,7 @@ class _File:
         return [f"columns that are not used: {', '.join(others)}"] if others else []
 
     def text(self, row: list[str], name: str) -> str:
-        return row[self.at[name]].strip()
+        return row[self.at[name]]
 
     def as_number(self, text: str, name: str, line: int) -> float:
         if not _is_number(text):
@@ -215,7 +216,9 @@ class _File:
         return int(text)
 
     def run(self, line: int, row: list[str]) -> str:
-        name = self.text(row, "run") if "run" in self.at else "."
+        if "run" not in self.at:
+            return "."
+        name = self.text(row, "run")
         if not name or PurePosixPath(name).is_absolute() or ".." in PurePosixPath(name).parts:
             self.refuse(f"expected a run as the path of a directory below the output, got {name!r}", line)
         return name
@@ -223,11 +226,13 @@ class _File:
     def classes(self, class_names: Sequence[str] | None) -> tuple[Classes, dict[str, int], str]:
         """The classes, the index of each label, and how they were understood."""
         lines: dict[str, int] = {}
+        columns = [(self.at[name], name) for name in ("true", "predicted")]
         for line, row in self.rows:
-            for name in ("true", "predicted"):
-                if not self.text(row, name):
-                    self.refuse(f"the {name} class is empty; leave such rows out", line)
-                lines.setdefault(self.text(row, name), line)
+            for at, name in columns:
+                if row[at] not in lines:
+                    if not row[at]:
+                        self.refuse(f"the {name} class is empty; leave such rows out", line)
+                    lines[row[at]] = line
         if class_names is not None and set(lines) <= set(class_names):
             index_of = {name: index for index, name in enumerate(class_names)}
             return Classes.of(len(class_names), class_names), index_of, f"{len(class_names):,} classes by the names that were given"
