@@ -12,7 +12,7 @@ from tensorboard.compat.proto.event_pb2 import Event
 from tensorboard.util.tensor_util import make_ndarray
 
 from tb_confmat_plugin.classes import Classes
-from tb_confmat_plugin.event_file import find_event_files, write_event_file
+from tb_confmat_plugin.event_file import find_event_files, meter, write_event_file
 from tb_confmat_plugin.matrix import ConfusionMatrix
 from tb_confmat_plugin.reader import LoggedMatrices, LoggedMatrix, read_confusion_matrices
 from tb_confmat_plugin.record import encode_matrix
@@ -169,14 +169,7 @@ def _scalars(
 ) -> tuple[dict[tuple[str, str], _Steps], set[str]]:
     """The scalars that fit a pattern by run and tag, and the names of all others."""
     files = find_event_files(logdir)
-    total, done = sum(file.size for file in files), 0
-
-    def on_read(count: int) -> None:
-        nonlocal done
-        done += count
-        if progress:
-            progress(min(done, total), total)
-
+    on_read = meter(files, progress)
     series: dict[tuple[str, str], _Steps] = {}
     meaning: dict[str, tuple[str, _Said, _Said] | None] = {}
     for file in files:
@@ -193,6 +186,9 @@ def _scalars(
                 if means := meaning[value.tag]:
                     tag, *cell = means
                     cells = series.setdefault((file.run, tag), {}).setdefault(event.step, {})
+                    before = cells.setdefault((cell[0], cell[1]), _Scalar(value.tag, number, event.wall_time))
+                    if before.name != value.tag:
+                        raise ValueError(f"{before.name!r} and {value.tag!r} mean one cell of tag {tag!r}; pass --scalars with one pattern")
                     cells[cell[0], cell[1]] = _Scalar(value.tag, number, event.wall_time)
     return series, {name for name, means in meaning.items() if means is None}
 
@@ -223,7 +219,10 @@ def _number(value: Any) -> float | None:
 def _classes_of(place: str, steps: _Steps, class_names: Sequence[str] | None, first_class: int) -> tuple[Classes, dict[_Said, int]]:
     """The classes of a series, and the index of each as it stands in the names."""
     said = {each for cells in steps.values() for cell in cells for each in cell}
-    if all(isinstance(each, int) for each in said):
+    outcomes = {each for each in said if isinstance(each, int)}
+    if outcomes and outcomes != said:
+        raise ValueError(f"{place}: there are both cells and outcomes; pass --scalars with the pattern of one of them")
+    if outcomes:
         index_of = {each: int(each) for each in said}
     elif class_names is not None and said <= set(class_names):
         index_of = {each: class_names.index(str(each)) for each in said}

@@ -11,7 +11,7 @@ import socket
 import struct
 import tempfile
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
@@ -137,6 +137,20 @@ def _remote_opener(system: Any, path: str) -> Callable[[], Any]:
 
 def _is_event_file(name: str) -> bool:
     return "tfevents" in name and not name.endswith(".profile-empty")  # as TensorBoard knows them
+
+
+def meter(files: Sequence[EventFile], progress: Callable[[int, int], None] | None) -> Callable[[int], None] | None:
+    """What `EventFile.frames` of all these files is to call, so that `progress` is told the bytes read and the bytes of all files."""
+    if progress is None:
+        return None
+    total, done = sum(file.size for file in files), 0
+
+    def on_read(count: int) -> None:
+        nonlocal done
+        done += count
+        progress(min(done, total), total)  # a file may have grown
+
+    return on_read
 
 
 def read_frames(file: Any, size: int) -> Iterator[tuple[int, bytes, bool]]:

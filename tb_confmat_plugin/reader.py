@@ -15,7 +15,7 @@ from google.protobuf.message import DecodeError
 from tensorboard.compat.proto.event_pb2 import Event
 
 from tb_confmat_plugin.classes import Classes
-from tb_confmat_plugin.event_file import EventFile, EventFileError, find_event_files
+from tb_confmat_plugin.event_file import EventFile, EventFileError, find_event_files, meter
 from tb_confmat_plugin.matrix import ConfusionMatrix
 from tb_confmat_plugin.names import CLASSES_CONTENT, MATRIX_CONTENT, PLUGIN_NAME, class_list_tag
 from tb_confmat_plugin.record import MAGIC, RecordError, class_list_id, decode_classes, decode_matrix
@@ -132,30 +132,17 @@ def read_confusion_matrices(
     if errors not in ("warn", "raise"):
         raise ValueError(f"expected errors as 'warn' or 'raise', got {errors!r}")
     files = [file for file in find_event_files(logdir) if run is None or file.run == run]
-    meter = _meter(sum(file.size for file in files), progress)
+    on_read = meter(files, progress)
     runs: dict[str, _Run] = {}
     damage: list[Exception] = []
     for file in files:
-        runs.setdefault(file.run, _Run(file.run)).read(file, meter, damage)
+        runs.setdefault(file.run, _Run(file.run)).read(file, on_read, damage)
     found = LoggedMatrices(logged for each in runs.values() for logged in each.matrices(tag, damage))
     if damage and errors == "raise":
         raise damage[0]
     for error in damage:
         warnings.warn(str(error), UserWarning, stacklevel=2)
     return found
-
-
-def _meter(total: int, progress: Callable[[int, int], None] | None) -> Callable[[int], None] | None:
-    if progress is None:
-        return None
-    done = 0
-
-    def on_read(count: int) -> None:
-        nonlocal done
-        done += count
-        progress(min(done, total), total)  # a file may have grown
-
-    return on_read
 
 
 class _Run:

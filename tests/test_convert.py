@@ -115,6 +115,25 @@ def test_outcomes_of_two_classes(tmp_path, name, upper):
     assert swapped.matrix.to_dense().tolist() == [[50, 7], [3, 40]]
 
 
+def test_two_names_for_one_cell(tmp_path):
+    with SummaryWriter(tmp_path) as writer:
+        for name in ("val/tp", "val/tn", "val/fp", "val/fn", "val_tn"):
+            writer.add_scalar(name, len(name), 2)
+    message = r"^'val/tn' and 'val_tn' mean one cell of tag 'val'; pass --scalars with one pattern$"
+    with pytest.raises(ValueError, match=message):
+        convert_scalars(tmp_path)
+    assert len(convert_scalars(tmp_path, "{tag}/{outcome}").matrices) == 1
+
+
+def test_cells_and_outcomes_of_one_tag(tmp_path):
+    log(tmp_path, {2: np.array([[1, 2], [0, 4]])})
+    with SummaryWriter(tmp_path, filename_suffix="later") as writer:
+        writer.add_scalar("val/tp", 4, 2)
+    with pytest.raises(ValueError, match=r"tag 'val': there are both cells and outcomes; pass --scalars with the pattern of one of them$"):
+        convert_scalars(tmp_path)
+    assert dense(convert_scalars(tmp_path, "{tag}_conf_{i}_{j}")) == {(".", "val", 2): [[1, 2], [0, 4]]}
+
+
 def test_a_step_that_lacks_cells(tmp_path):
     log(tmp_path, {1: counts(1), 2: counts(2)})
     with SummaryWriter(tmp_path, filename_suffix="later") as writer:
