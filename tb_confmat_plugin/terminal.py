@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 # From light to dark, of the 256 colors that every terminal with colors has; correct cells blue, wrong ones orange, as in the dashboard.
 _BLUES = (195, 153, 117, 75, 39, 33, 27, 20)
 _ORANGES = (230, 223, 222, 215, 214, 208, 202, 166)
-_DARK = frozenset((33, 27, 20, 166))
+_DARK = frozenset((27, 20))  # white has more contrast on these than black
 _SHADES = ".:-=+*#@"  # the same without colors
 _ZERO, _UNDEFINED = "·", "n/a"
 

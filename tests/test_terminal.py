@@ -91,7 +91,7 @@ def test_colors():
     assert _ESCAPE.findall(text) == [
         *("\x1b[48;5;20;38;5;231m", "\x1b[0m", "\x1b[48;5;230;38;5;16m", "\x1b[0m"),  # 50 is the most that is correct
         *("\x1b[48;5;230;38;5;16m", "\x1b[0m", "\x1b[48;5;27;38;5;231m", "\x1b[0m"),
-        *("\x1b[48;5;166;38;5;231m", "\x1b[0m"),
+        *("\x1b[48;5;166;38;5;16m", "\x1b[0m"),
     ]
 
 
