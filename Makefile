@@ -48,6 +48,7 @@ bench: $(BIN)/.bench-installed
 	$(BIN)/python tests/bench/counting.py
 	$(BIN)/python tests/bench/logging_cost.py
 	$(BIN)/python tests/bench/examples.py
+	$(BIN)/python tests/bench/reader.py
 	$(BIN)/python tests/bench/server.py
 	CHROMIUM="$$(tests/tools.sh chromium $(VENV))" && export CHROMIUM && $(BIN)/python tests/bench/browser.py && $(BIN)/python tests/bench/dashboard.py
 

@@ -18,9 +18,18 @@ setup(
     python_requires=">=3.10",
     packages=find_packages(include=["tb_confmat_plugin", "tb_confmat_plugin.*"]),
     package_data={"tb_confmat_plugin": ["py.typed", "http_api.md", "static/index.js", "static/LICENSES.txt"]},
-    install_requires=["tensorboard>=2.21", "numpy>=1.26", "pillow>=10"],
-    extras_require={"torch": ["torch>=2.2"], "plot": ["matplotlib>=3.8"]},
-    entry_points={"tensorboard_plugins": ["confusion_matrix = tb_confmat_plugin.loader:ConfusionMatrixLoader"]},
+    install_requires=["tensorboard>=2.21", "numpy>=1.26", "pillow>=10", "google-crc32c>=1.5"],
+    extras_require={
+        "torch": ["torch>=2.2"],
+        "plot": ["matplotlib>=3.8"],
+        "remote": ["fsspec>=2024.2"],
+        "s3": ["s3fs>=2024.2"],
+        "completion": ["argcomplete>=3"],
+    },
+    entry_points={
+        "tensorboard_plugins": ["confusion_matrix = tb_confmat_plugin.loader:ConfusionMatrixLoader"],
+        "console_scripts": ["tb-confmat = tb_confmat_plugin.cli:main"],
+    },
     keywords=["tensorboard", "pytorch", "confusion matrix", "classification", "visualization"],
     classifiers=[
         "Development Status :: 4 - Beta",

@@ -15,11 +15,19 @@ if TYPE_CHECKING:
     from tb_confmat_plugin.accumulate import ConfusionMatrixAccumulator
     from tb_confmat_plugin.examples import Example
     from tb_confmat_plugin.matrix import ConfusionMatrix
+    from tb_confmat_plugin.reader import read_confusion_matrices
     from tb_confmat_plugin.summary_writer import SummaryWriter
     from tb_confmat_plugin.writer import add_confusion_matrix
 
 __version__ = "0.1.0"
-__all__ = ["ConfusionMatrix", "ConfusionMatrixAccumulator", "Example", "SummaryWriter", "add_confusion_matrix"]
+__all__ = [
+    "ConfusionMatrix",
+    "ConfusionMatrixAccumulator",
+    "Example",
+    "SummaryWriter",
+    "add_confusion_matrix",
+    "read_confusion_matrices",
+]
 
 _MODULE_OF = {
     "ConfusionMatrix": "matrix",
@@ -27,6 +35,7 @@ _MODULE_OF = {
     "Example": "examples",
     "SummaryWriter": "summary_writer",
     "add_confusion_matrix": "writer",
+    "read_confusion_matrices": "reader",
 }
 
 

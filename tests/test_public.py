@@ -28,6 +28,7 @@ def test_the_public_names():
         "Example",
         "SummaryWriter",
         "add_confusion_matrix",
+        "read_confusion_matrices",
     ]
     assert set(tb_confmat_plugin.__all__) <= set(dir(tb_confmat_plugin))
 

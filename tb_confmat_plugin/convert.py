@@ -1,0 +1,292 @@
+"""Confusion matrices that were logged as one scalar a cell, turned into records. Nothing is guessed: what was understood is said."""
+
+import os
+import re
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from tensorboard.compat.proto.event_pb2 import Event
+from tensorboard.util.tensor_util import make_ndarray
+
+from tb_confmat_plugin.classes import Classes
+from tb_confmat_plugin.event_file import find_event_files, meter, write_event_file
+from tb_confmat_plugin.matrix import ConfusionMatrix
+from tb_confmat_plugin.reader import LoggedMatrices, LoggedMatrix, read_confusion_matrices
+from tb_confmat_plugin.record import encode_matrix
+from tb_confmat_plugin.summary import classes_summary, matrix_summary
+
+# What is looked for when no pattern is given.
+PATTERNS = ("{tag}_conf_{i}_{j}", "{tag}/{outcome}", "{tag}_{outcome}")
+MISSING = ("refuse", "zero", "skip")
+_OUTCOMES = {"tn": (0, 0), "fp": (0, 1), "fn": (1, 0), "tp": (1, 1)}
+_LARGEST_EXACT = 2**24  # of the 32-bit floats that scalars are
+_SEPARATORS = "/_-. "
+
+
+@dataclass(frozen=True)
+class Converted:
+    """What was found in other data.
+
+    Attributes:
+      matrices: the matrices, by run, tag and step.
+      understood: what they were made from and how, in sentences.
+    """
+
+    matrices: LoggedMatrices
+    understood: tuple[str, ...]
+
+
+def logged_matrix(run: str, tag: str, step: int, wall_time: float, matrix: ConfusionMatrix) -> LoggedMatrix:
+    """A matrix as if it had been read from a log."""
+    return LoggedMatrix(run, tag, step, wall_time, encode_matrix(matrix), matrix.classes if matrix.class_names else None)
+
+
+def write_log(logdir: str | os.PathLike[str], matrices: Sequence[LoggedMatrix]) -> list[Path]:
+    """Writes matrices into new event files, one in the directory of each run, beside those that are there, and returns their paths.
+
+    Raises:
+      ValueError: a run has confusion matrices of the same tag already; nothing has been written then.
+    """
+    runs: dict[str, list[LoggedMatrix]] = {}
+    for logged in matrices:
+        runs.setdefault(logged.run, []).append(logged)
+    there = read_confusion_matrices(logdir) if os.path.isdir(logdir) else LoggedMatrices()
+    for run, tag in sorted({(logged.run, logged.tag) for logged in matrices} & {(logged.run, logged.tag) for logged in there}):
+        raise ValueError(f"run {run!r} in {os.fspath(logdir)} has confusion matrices of tag {tag!r} already; pass another tag or output")
+    return [write_event_file(os.path.join(logdir, run), _events(of_run)) for run, of_run in runs.items()]
+
+
+def _events(matrices: Sequence[LoggedMatrix]) -> list[bytes]:
+    events = [Event(file_version="brain.Event:2", wall_time=matrices[0].wall_time)]
+    for classes in {logged.classes: None for logged in matrices if logged.classes}:
+        events.append(Event(summary=classes_summary(classes), step=0, wall_time=matrices[0].wall_time))
+    for logged in sorted(matrices, key=lambda logged: (logged.tag, logged.step)):
+        events.append(Event(summary=matrix_summary(logged.tag, logged.matrix), step=logged.step, wall_time=logged.wall_time))
+    return [event.SerializeToString() for event in events]
+
+
+def convert_scalars(
+    logdir: str | os.PathLike[str],
+    pattern: str | None = None,
+    *,
+    tag: str | None = None,
+    class_names: Sequence[str] | None = None,
+    transposed: bool = False,
+    first_class: int = 0,
+    missing: str = "refuse",
+    weights: bool = False,
+    progress: Callable[[int, int], None] | None = None,
+) -> Converted:
+    """Finds matrices that were logged as one scalar a cell.
+
+    Args:
+      logdir: a log directory, as for `read_confusion_matrices`.
+      pattern: what the scalars are called: {i} stands for the true class, {j} for the predicted one, {outcome} for tp, tn, fp or fn (of
+        which class 1 is the positive one), {tag} for any text, which becomes the tag. Each of PATTERNS if left out.
+      tag: the tag of the matrices, where the pattern has no {tag} or there is only one.
+      class_names: the names of the classes in order. In the scalars' names there may be these or numbers.
+      transposed: whether {i} is the predicted class instead, and {j} the true one.
+      first_class: the number of the first class.
+      missing: what to do where a cell was not logged at a step: "refuse", take it for "zero", or "skip" the step.
+      weights: whether counts need not be whole.
+      progress: called with the bytes read and the bytes of all files.
+
+    Returns:
+      The matrices, each at the step and the time at which the last of its cells was logged.
+
+    Raises:
+      ValueError: no scalars of such names, cells that are missing, or values that are no counts; the message says where and the way out.
+    """
+    if missing not in MISSING:
+        raise ValueError(f"expected missing as one of {', '.join(map(repr, MISSING))}, got {missing!r}")
+    patterns = [_compiled(each, class_names) for each in ((pattern,) if pattern else PATTERNS)]
+    series, seen = _scalars(logdir, patterns, progress)
+    if not series:
+        names = ", ".join(map(repr, sorted(seen)[:5]))
+        raise ValueError(
+            f"no scalars in {os.fspath(logdir)} are called like {' or '.join([pattern] if pattern else PATTERNS)}"
+            + (f"; there are {len(seen)}, such as {names}; pass --scalars with their pattern" if seen else "; it has no scalars at all")
+        )
+    found, understood = LoggedMatrices(), []
+    tags = {its_tag for _, its_tag in series}
+    if tag is not None and len(tags) > 1:
+        raise ValueError(
+            f"cannot give the one tag {tag!r} to several: {', '.join(map(repr, sorted(tags)))}; leave it out, or narrow the pattern"
+        )
+    for (run, its_tag), steps in sorted(series.items()):
+        place = f"run {run!r}, tag {tag or its_tag!r}"
+        classes, index_of = _classes_of(place, steps, class_names, first_class)
+        skipped = []
+        for step, cells in sorted(steps.items()):
+            matrix = _matrix(f"{place}, step {step}", cells, classes, index_of, transposed, missing, weights)
+            if matrix is None:
+                skipped.append(step)
+            else:
+                wall_time = max(cell.wall_time for cell in cells.values())
+                found.append(logged_matrix(run, tag or its_tag, step, wall_time, matrix))
+        understood.append(_in_words(place, steps, classes, index_of, transposed, skipped))
+    return Converted(found, tuple(understood))
+
+
+@dataclass(frozen=True)
+class _Scalar:
+    name: str
+    value: float
+    wall_time: float
+
+
+# A class as it stands in the name of a scalar: its number or name, or its index where the outcome told it.
+_Said = str | int
+_Cells = dict[tuple[_Said, _Said], _Scalar]
+_Steps = dict[int, _Cells]
+
+
+def _compiled(pattern: str, class_names: Sequence[str] | None) -> tuple[re.Pattern[str], str]:
+    """What the names must match, and the tag where they do not tell it."""
+    names = "|".join(map(re.escape, sorted(class_names or (), key=len, reverse=True)))
+    number = r"0|[1-9]\d*"
+    groups = {
+        "{tag}": "(?P<tag>.+?)",
+        "{i}": rf"(?P<i>{number}{'|' * bool(names)}{names})",
+        "{j}": rf"(?P<j>{number}{'|' * bool(names)}{names})",
+        "{outcome}": "(?P<outcome>(?i:tp|tn|fp|fn))",
+    }
+    used = [group for group in groups if group in pattern]
+    if {"{i}", "{j}", "{outcome}"} & set(used) not in ({"{i}", "{j}"}, {"{outcome}"}) or any(pattern.count(group) > 1 for group in used):
+        raise ValueError(f"expected a pattern with {{i}} and {{j}}, or with {{outcome}}, each once, got {pattern!r}")
+    parts = re.split(r"(\{(?:tag|i|j|outcome)\})", pattern)
+    literal = parts[0].strip(_SEPARATORS)
+    if not literal and "{tag}" not in used:
+        literal = "confusion_matrix"
+    return re.compile("".join(groups.get(part) or re.escape(part) for part in parts)), literal
+
+
+def _scalars(
+    logdir: str | os.PathLike[str], patterns: Sequence[tuple[re.Pattern[str], str]], progress: Callable[[int, int], None] | None
+) -> tuple[dict[tuple[str, str], _Steps], set[str]]:
+    """The scalars that fit a pattern by run and tag, and the names of all others."""
+    files = find_event_files(logdir)
+    on_read = meter(files, progress)
+    series: dict[tuple[str, str], _Steps] = {}
+    meaning: dict[str, tuple[str, _Said, _Said] | None] = {}
+    for file in files:
+        for at, data, intact in file.frames(on_read):
+            if not intact:
+                raise ValueError(f"{file.path}: the event at byte {at:,} is damaged; a matrix that lacks a cell is not converted")
+            event = Event.FromString(data)
+            for value in event.summary.value:
+                number = _number(value)
+                if number is None:
+                    continue
+                if value.tag not in meaning:
+                    meaning[value.tag] = _meaning(value.tag, patterns)
+                if means := meaning[value.tag]:
+                    tag, *cell = means
+                    cells = series.setdefault((file.run, tag), {}).setdefault(event.step, {})
+                    before = cells.setdefault((cell[0], cell[1]), _Scalar(value.tag, number, event.wall_time))
+                    if before.name != value.tag:
+                        raise ValueError(f"{before.name!r} and {value.tag!r} mean one cell of tag {tag!r}; pass --scalars with one pattern")
+                    cells[cell[0], cell[1]] = _Scalar(value.tag, number, event.wall_time)
+    return series, {name for name, means in meaning.items() if means is None}
+
+
+def _meaning(name: str, patterns: Sequence[tuple[re.Pattern[str], str]]) -> tuple[str, _Said, _Said] | None:
+    """Tag, true and predicted class of a scalar."""
+    for pattern, literal in patterns:
+        if found := pattern.fullmatch(name):
+            groups = found.groupdict()
+            tag = groups.get("tag", literal)
+            if "outcome" in groups:
+                return tag, *_OUTCOMES[groups["outcome"].lower()]
+            return tag, groups["i"], groups["j"]
+    return None
+
+
+def _number(value: Any) -> float | None:
+    """The number of a scalar in either of the forms in which writers store it, None for other data."""
+    if value.WhichOneof("value") == "simple_value":
+        return float(value.simple_value)
+    if value.HasField("tensor") and not value.tensor.string_val:
+        array = make_ndarray(value.tensor)
+        if array.size == 1 and array.dtype.kind in "iuf":
+            return float(array.item())
+    return None
+
+
+def _classes_of(place: str, steps: _Steps, class_names: Sequence[str] | None, first_class: int) -> tuple[Classes, dict[_Said, int]]:
+    """The classes of a series, and the index of each as it stands in the names."""
+    said = {each for cells in steps.values() for cell in cells for each in cell}
+    outcomes = {each for each in said if isinstance(each, int)}
+    if outcomes and outcomes != said:
+        raise ValueError(f"{place}: there are both cells and outcomes; pass --scalars with the pattern of one of them")
+    if outcomes:
+        index_of = {each: int(each) for each in said}
+    elif class_names is not None and said <= set(class_names):
+        index_of = {each: class_names.index(str(each)) for each in said}
+    else:
+        named = sorted(str(each) for each in said if not str(each).isdecimal())
+        if named:
+            raise ValueError(f"{place}: some scalars have class names, such as {named[0]!r}, and some have numbers; expected one of both")
+        index_of = {each: int(each) - first_class for each in said}
+    least, most = min(index_of.values()), max(index_of.values())
+    if least < 0:
+        raise ValueError(f"{place}: there is a class {least + first_class}, but the first one is {first_class}; pass --first-class")
+    if least > 0 and class_names is None:
+        raise ValueError(
+            f"{place}: the first class is {least + first_class}; pass --first-class {least + first_class} if there is none before it, "
+            "or --class-names with all"
+        )
+    num_classes = len(class_names) if class_names is not None else max(most + 1, 2)
+    if most >= num_classes:
+        raise ValueError(f"{place}: class {most + first_class} is beyond the {num_classes} class names")
+    return Classes.of(num_classes, class_names), index_of
+
+
+def _matrix(
+    place: str, cells: _Cells, classes: Classes, index_of: dict[_Said, int], transposed: bool, missing: str, weights: bool
+) -> ConfusionMatrix | None:
+    """The matrix of one step, None if it is to be skipped."""
+    n = len(classes)
+    if len(cells) < n * n and missing != "zero":
+        if missing == "skip":
+            return None
+        present = {(index_of[i], index_of[j]) for i, j in cells}
+        lacking = next((i, j) for i in range(n) for j in range(n) if (i, j) not in present)
+        raise ValueError(
+            f"{place}: {len(cells):,} of {n * n:,} cells were logged, {lacking} for example was not; "
+            "pass --missing zero if only counts above 0 were logged, or --missing skip to leave such steps out"
+        )
+    first = np.array([index_of[i] for i, _ in cells])
+    second = np.array([index_of[j] for _, j in cells])
+    counts = np.array([scalar.value for scalar in cells.values()])
+    wrong = np.flatnonzero(~np.isfinite(counts) | (counts != np.floor(counts)) & (not weights))
+    if len(wrong):
+        scalar = list(cells.values())[wrong[0]]
+        raise ValueError(
+            f"{place}: {scalar.name!r} is {scalar.value:g}, expected a count; shares cannot be turned into counts, "
+            "and for sums of sample weights pass --weights"
+        )
+    rows, cols = (second, first) if transposed else (first, second)
+    try:
+        return ConfusionMatrix.from_coo(rows, cols, counts, n, classes.names)
+    except ValueError as error:
+        raise ValueError(f"{place}: {error}") from error
+
+
+def _in_words(place: str, steps: _Steps, classes: Classes, index_of: dict[_Said, int], transposed: bool, skipped: list[int]) -> str:
+    """What was understood of a series."""
+    cells = [(cell, scalar) for cells in steps.values() for cell, scalar in cells.items()]
+    (i, j), example = next(((cell, scalar) for cell, scalar in cells if cell[0] != cell[1]), cells[0])
+    true, predicted = (j, i) if transposed else (i, j)
+    sentence = (
+        f"{place}: {len(steps) - len(skipped):,} steps ({min(steps)} to {max(steps)}) of {len(classes):,} classes, "
+        f"with {example.name!r} as true {classes[index_of[true]]}, predicted {classes[index_of[predicted]]}"
+    )
+    if skipped:
+        sentence += f"; {len(skipped):,} steps without all cells are left out, such as {skipped[0]}"
+    if any(scalar.value >= _LARGEST_EXACT for _, scalar in cells):
+        sentence += f"; counts above {_LARGEST_EXACT:,} had been rounded when they were logged, as scalars are 32-bit floats"
+    return sentence

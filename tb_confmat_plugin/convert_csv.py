@@ -1,0 +1,263 @@
+"""Confusion matrices out of CSV files of predictions or of counts. Nothing is guessed: what was understood is said."""
+
+import csv
+import os
+import re
+import time
+from collections.abc import Mapping, Sequence
+from pathlib import PurePosixPath
+from typing import NoReturn
+
+from tb_confmat_plugin.classes import Classes
+from tb_confmat_plugin.convert import Converted, logged_matrix
+from tb_confmat_plugin.export import CORNER
+from tb_confmat_plugin.matrix import ConfusionMatrix
+from tb_confmat_plugin.reader import LoggedMatrices
+
+PREDICTION_COLUMNS = ("true", "predicted", "step", "run", "weight")
+CELL_COLUMNS = ("true", "predicted", "count", "step", "run", "tag", "wall_time")
+
+_Cells = list[tuple[int, int, float]]
+_Path = str | os.PathLike[str]
+
+
+def convert_predictions(
+    path: _Path,
+    tag: str,
+    *,
+    columns: Mapping[str, str] | None = None,
+    class_names: Sequence[str] | None = None,
+    wall_time: float | None = None,
+) -> Converted:
+    """Counts a CSV file of predictions with a row for each sample.
+
+    Args:
+      path: the file, in UTF-8, with a header: its columns "true" and "predicted" hold class names, or numbers from 0; "step" (an integer),
+        "run" and "weight" are used if they are there.
+      tag: the tag of the matrices.
+      columns: what these columns are called in the file, where it is otherwise: {"true": "label"}.
+      class_names: the names of the classes in order; found in the file and sorted if left out and labels are names.
+      wall_time: the time of all matrices, seconds since the epoch; now if left out.
+
+    Returns:
+      A matrix for each run and step.
+
+    Raises:
+      ValueError: a column that is not there, or a row that cannot be understood, by its line.
+    """
+    unknown = sorted(set(columns or {}) - set(PREDICTION_COLUMNS))
+    if unknown:
+        raise ValueError(f"expected columns to be called otherwise among {', '.join(PREDICTION_COLUMNS)}, got {unknown[0]!r}")
+    file = _File(path)
+    file.find_columns(PREDICTION_COLUMNS, needed=2, called=columns or {})
+    classes, index_of, about = file.classes(class_names)
+    now = time.time() if wall_time is None else wall_time
+    cells: dict[tuple[str, str, int, float], _Cells] = {}
+    true, predicted = file.at["true"], file.at["predicted"]
+    for line, row in file.rows:
+        place = file.run(line, row), tag, file.step(line, row, 0), now
+        weight = file.number(line, row, "weight", 1)
+        cells.setdefault(place, []).append((index_of[row[true]], index_of[row[predicted]], weight))
+    used = ", ".join(f"{name} in column {file.header[at]!r}" for name, at in file.at.items())
+    understood = (
+        f"{len(file.rows):,} predictions: {used}",
+        about,
+        *(["no column 'step', so that all is step 0"] if "step" not in file.at else []),
+        *file.left_out(),
+    )
+    return Converted(_counted(file, cells, classes), understood)
+
+
+def convert_matrix(
+    path: _Path,
+    tag: str | None = None,
+    *,
+    step: int = 0,
+    class_names: Sequence[str] | None = None,
+    transposed: bool = False,
+    wall_time: float | None = None,
+) -> Converted:
+    """Reads a CSV file of counts: in long form with the columns "true", "predicted" and "count", or as a square.
+
+    Args:
+      path: the file, in UTF-8. In long form "run", "tag", "step" and "wall_time" are used if they are there. A square may have the names
+        of the classes above its columns and before its rows.
+      tag: the tag of the matrices, needed where the file has no column for it.
+      step: the step, where the file has no column for it.
+      class_names: the names of the classes in order, where a file does not tell them.
+      transposed: whether the rows of a square are the predicted classes.
+      wall_time: the time, where the file has no column for it, seconds since the epoch; now if left out.
+
+    Raises:
+      ValueError: a file of another form, or a row that cannot be understood, by its line.
+    """
+    file = _File(path)
+    now = time.time() if wall_time is None else wall_time
+    if {"true", "predicted", "count"} <= set(file.header):
+        if transposed:
+            file.refuse("the columns say which class is true and which predicted; leave --transposed out")
+        return _long_form(file, tag, step, class_names, now)
+    if tag is None:
+        file.refuse("there is no tag in it; pass --tag")
+    named = not _is_number(file.header[0])
+    names = file.header[1:] if named else None
+    if named and names != (before := [row[0] for _, row in file.rows]):
+        file.refuse(f"expected the same names above the columns and before the rows, got {names} and {before}")
+    if names is not None and class_names is not None and names != list(class_names):
+        file.refuse(f"it has the class names {names}, but others were given: {list(class_names)}")
+    lines = [(line, row[1:]) for line, row in file.rows] if named else [(1, file.header), *file.rows]
+    counts = []
+    for line, row in lines:
+        if len(row) != len(lines):
+            file.refuse(f"expected {len(lines)} counts, as there are rows, got {len(row)}", line)
+        counts.append([file.as_number(text, "count", line) for text in row])
+    if transposed:
+        counts = [list(column) for column in zip(*counts, strict=True)]
+    matrix = ConfusionMatrix.from_dense(counts, names if class_names is None else class_names)
+    axes = "rows are predicted, columns are true" if transposed else "rows are true, columns are predicted"
+    sure = transposed or file.header[0] == CORNER
+    understood = (
+        f"a square of {len(counts):,} classes {'with' if named else 'without'} names",
+        axes if sure else f"{axes}; if it is the other way round, pass --transposed",
+    )
+    return Converted(LoggedMatrices([logged_matrix(".", tag, step, now, matrix)]), understood)
+
+
+def _long_form(file: "_File", tag: str | None, step: int, class_names: Sequence[str] | None, now: float) -> Converted:
+    file.find_columns(CELL_COLUMNS, needed=3, called={})
+    if tag is None and "tag" not in file.at:
+        file.refuse("there is no column 'tag'; pass --tag")
+    classes, index_of, about = file.classes(class_names)
+    cells: dict[tuple[str, str, int, float], _Cells] = {}
+    for line, row in file.rows:
+        place = file.run(line, row), tag or file.text(row, "tag"), file.step(line, row, step), file.number(line, row, "wall_time", now)
+        cell = index_of[file.text(row, "true")], index_of[file.text(row, "predicted")], file.number(line, row, "count", 0)
+        cells.setdefault(place, []).append(cell)
+    understood = (f"{len(file.rows):,} cells in long form", about, *file.left_out())
+    return Converted(_counted(file, cells, classes), understood)
+
+
+def _counted(file: "_File", cells: dict[tuple[str, str, int, float], _Cells], classes: Classes) -> LoggedMatrices:
+    times: dict[tuple[str, str, int], float] = {}
+    found = LoggedMatrices()
+    for (run, tag, step, wall_time), of_matrix in sorted(cells.items()):
+        if times.setdefault((run, tag, step), wall_time) != wall_time:
+            file.refuse(f"run {run!r}, tag {tag!r}, step {step} has several times: {times[run, tag, step]} and {wall_time}")
+        rows, cols, counts = (list(column) for column in zip(*of_matrix, strict=True))
+        matrix = ConfusionMatrix.from_coo(rows, cols, counts, len(classes), classes.names)
+        found.append(logged_matrix(run, tag, step, wall_time, matrix))
+    return found
+
+
+class _File:
+    """A CSV file in memory.
+
+    Attributes:
+      header: its first row.
+      rows: the others, with the number of the line on which each ends.
+      at: where the columns are that are used.
+    """
+
+    def __init__(self, path: _Path) -> None:
+        self._path = os.fspath(path)
+        self.at: dict[str, int] = {}
+        with open(path, encoding="utf-8-sig", newline="") as file:
+            reader = csv.reader(file)
+            rows = [(reader.line_num, [text.strip() for text in row]) for row in reader if row]
+        if len(rows) < 2:
+            self.refuse(f"expected at least two rows, got {len(rows)}")
+        self.header = rows[0][1]
+        self.rows = rows[1:]
+
+    def refuse(self, message: str, line: int | None = None) -> NoReturn:
+        raise ValueError(f"{self._path}{'' if line is None else f', line {line}'}: {message}")
+
+    def find_columns(self, known: Sequence[str], needed: int, called: Mapping[str, str]) -> None:
+        """Finds the known columns, of which the first are needed."""
+        for name in known:
+            in_file = called.get(name, name)
+            if self.header.count(in_file) > 1:
+                self.refuse(f"there are {self.header.count(in_file)} columns {in_file!r}")
+            if in_file in self.header:
+                self.at[name] = self.header.index(in_file)
+            elif name in known[:needed] or name in called:
+                self.refuse(f"there is no column {in_file!r} among {', '.join(map(repr, self.header))}; pass --columns {name}=NAME")
+        for line, row in self.rows:
+            if len(row) != len(self.header):
+                self.refuse(f"expected {len(self.header)} columns as in the first line, got {len(row)}", line)
+
+    def left_out(self) -> list[str]:
+        """What is said of the columns that are not used."""
+        others = [repr(name) for at, name in enumerate(self.header) if at not in self.at.values()]
+        return [f"columns that are not used: {', '.join(others)}"] if others else []
+
+    def text(self, row: list[str], name: str) -> str:
+        return row[self.at[name]]
+
+    def as_number(self, text: str, name: str, line: int) -> float:
+        if not _is_number(text):
+            self.refuse(f"expected a number as {name}, got {text!r}", line)
+        return float(text)
+
+    def number(self, line: int, row: list[str], name: str, without: float) -> float:
+        if name not in self.at:
+            return without
+        found = self.as_number(self.text(row, name), name, line)
+        if found < 0:
+            self.refuse(f"expected {name} as at least 0, got {found:g}", line)
+        return found
+
+    def step(self, line: int, row: list[str], without: int) -> int:
+        if "step" not in self.at:
+            return without
+        text = self.text(row, "step")
+        if not re.fullmatch(r"[-+]?\d{1,15}", text):
+            self.refuse(f"expected an integer as step, got {text!r}", line)
+        return int(text)
+
+    def run(self, line: int, row: list[str]) -> str:
+        if "run" not in self.at:
+            return "."
+        name = self.text(row, "run")
+        if not name or PurePosixPath(name).is_absolute() or ".." in PurePosixPath(name).parts:
+            self.refuse(f"expected a run as the path of a directory below the output, got {name!r}", line)
+        return name
+
+    def classes(self, class_names: Sequence[str] | None) -> tuple[Classes, dict[str, int], str]:
+        """The classes, the index of each label, and how they were understood."""
+        lines: dict[str, int] = {}
+        columns = [(self.at[name], name) for name in ("true", "predicted")]
+        for line, row in self.rows:
+            for at, name in columns:
+                if row[at] not in lines:
+                    if not row[at]:
+                        self.refuse(f"the {name} class is empty; leave such rows out", line)
+                    lines[row[at]] = line
+        if class_names is not None and set(lines) <= set(class_names):
+            index_of = {name: index for index, name in enumerate(class_names)}
+            return Classes.of(len(class_names), class_names), index_of, f"{len(class_names):,} classes by the names that were given"
+        if all(re.fullmatch(r"0|[1-9]\d{0,8}", label) for label in lines):
+            index_of = {label: int(label) for label in lines}
+            most = max(index_of, key=lambda label: index_of[label])
+            if class_names is not None and index_of[most] >= len(class_names):
+                self.refuse(f"class {most} is beyond the {len(class_names)} class names, which begin at 0", lines[most])
+            classes = Classes.of(max(index_of[most] + 1, 2) if class_names is None else len(class_names), class_names)
+            return classes, index_of, f"{len(classes):,} classes by their numbers from 0"
+        if all(map(_is_number, lines)):
+            odd = next(label for label in lines if not re.fullmatch(r"0|[1-9]\d{0,8}", label))
+            self.refuse(f"expected classes as names, or as whole numbers from 0, got {odd}", lines[odd])
+        if class_names is not None:
+            unknown = next(label for label in lines if label not in class_names)
+            self.refuse(f"{unknown!r} is not among the {len(class_names)} class names", lines[unknown])
+        names = sorted(lines)
+        shown = ", ".join(names[:5]) + (", ..." if len(names) > 5 else "")
+        about = f"{len(names):,} classes in alphabetical order ({shown}); for another order, or more of them, pass --class-names"
+        return Classes.of(len(names), names), {name: index for index, name in enumerate(names)}, about
+
+
+def _is_number(text: str) -> bool:
+    """Whether it is a number that is finite, as Python has it, but for digits with underscores."""
+    try:
+        return abs(float(text)) < float("inf") and "_" not in text
+    except ValueError:
+        return False

@@ -1,0 +1,157 @@
+"""Matrices of a log in the formats of others: each a function from the matrices to bytes, in one registry."""
+
+import csv
+import io
+import json
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from tb_confmat_plugin.reader import LoggedMatrix
+from tb_confmat_plugin.terminal import printable
+
+CELL_COLUMNS = ("run", "tag", "step", "wall_time", "true", "predicted", "count")
+CORNER = "true\\predicted"
+
+
+@dataclass(frozen=True)
+class Format:
+    """One entry of the registry.
+
+    Attributes:
+      suffix: of its files.
+      write: the function: matrices and what to normalize over to bytes.
+      single: whether it holds one matrix, not several.
+      shares: whether it can hold shares in place of counts.
+      binary: whether it is not for the eye, nor for a terminal.
+    """
+
+    suffix: str
+    write: Callable[[Sequence[LoggedMatrix], str | None], bytes]
+    single: bool = False
+    shares: bool = False
+    binary: bool = False
+
+
+def _cells(matrices: Sequence[LoggedMatrix], normalize: str | None) -> bytes:
+    """CSV in long form: one row for each cell that is not zero."""
+    lines: list[Sequence[object]] = [CELL_COLUMNS]
+    for logged in matrices:
+        matrix = logged.matrix
+        names = [matrix.classes[index] for index in range(matrix.num_classes)]
+        for row, col, count in zip(matrix.rows.tolist(), matrix.cols.tolist(), matrix.values.tolist(), strict=True):
+            lines.append((logged.run, logged.tag, logged.step, logged.wall_time, names[row], names[col], count))
+    return _csv(lines)
+
+
+def _dense(matrices: Sequence[LoggedMatrix], normalize: str | None) -> bytes:
+    """CSV of one matrix as it is drawn: a row for each true class, a column for each predicted one."""
+    names, values = _table(matrices[0], normalize)
+    return _csv([(CORNER, *names), *((name, *row) for name, row in zip(names, values, strict=True))])
+
+
+def _json(matrices: Sequence[LoggedMatrix], normalize: str | None) -> bytes:
+    """A list of objects, whose cells are [true, predicted, count] by class index."""
+    objects = []
+    for logged in matrices:
+        matrix = logged.matrix
+        cells = [list(cell) for cell in zip(matrix.rows.tolist(), matrix.cols.tolist(), matrix.values.tolist(), strict=True)]
+        objects.append(
+            {
+                "run": logged.run,
+                "tag": logged.tag,
+                "step": logged.step,
+                "wall_time": logged.wall_time,
+                "num_classes": matrix.num_classes,
+                "class_names": matrix.class_names,
+                "total": matrix.total,
+                "cells": cells,
+            }
+        )
+    return (json.dumps(objects) + "\n").encode("ascii")
+
+
+def _latex(matrices: Sequence[LoggedMatrix], normalize: str | None) -> bytes:
+    """A tabular environment that needs no packages, correct cells in bold."""
+    (logged,) = matrices
+    names, values = _table(logged, normalize)
+    head = " & ".join(["true $\\backslash$ predicted", *map(_tex, names)])
+    lines = []
+    for row, (name, cells) in enumerate(zip(names, values, strict=True)):
+        texts = ["--" if cell is None else str(cell) if normalize is None else f"{cell:.3f}" for cell in cells]
+        texts[row] = f"\\textbf{{{texts[row]}}}"
+        lines.append(" & ".join([_tex(name), *texts]) + " \\\\")
+    whole = [
+        f"% {printable(_title(logged))}",
+        f"\\begin{{tabular}}{{l{'r' * len(names)}}}",
+        "\\hline",
+        f"{head} \\\\",
+        "\\hline",
+        *lines,
+        "\\hline",
+        "\\end{tabular}",
+        "",
+    ]
+    return "\n".join(whole).encode("utf-8", "backslashreplace")
+
+
+def _picture(kind: str) -> Callable[[Sequence[LoggedMatrix], str | None], bytes]:
+    def draw(matrices: Sequence[LoggedMatrix], normalize: str | None) -> bytes:
+        try:
+            import matplotlib as mpl
+        except ImportError as error:
+            raise ImportError(f"{kind.upper()} needs matplotlib: pip install 'tb-confmat-plugin[plot]'") from error
+        mpl.use("agg")  # which needs no display
+        import matplotlib.pyplot as plt
+
+        (logged,) = matrices
+        file = io.BytesIO()
+        with plt.rc_context({"svg.hashsalt": "tb-confmat", "svg.fonttype": "none"}):  # the same matrix gives the same bytes
+            figure = logged.matrix.plot(normalize=normalize, title=printable(_title(logged)).replace("$", r"\$")).figure
+            figure.savefig(file, format=kind, dpi=200, metadata={"Date": None} if kind == "svg" else None)
+            plt.close(figure)
+        return file.getvalue()
+
+    return draw
+
+
+# The dashboard in one file, "html", has its place here, too.
+FORMATS: dict[str, Format] = {
+    "csv": Format(".csv", _cells),
+    "csv-dense": Format(".csv", _dense, single=True, shares=True),
+    "json": Format(".json", _json),
+    "latex": Format(".tex", _latex, single=True, shares=True),
+    "png": Format(".png", _picture("png"), single=True, shares=True, binary=True),
+    "svg": Format(".svg", _picture("svg"), single=True, shares=True),
+}
+
+
+def _title(logged: LoggedMatrix) -> str:
+    return f"{logged.tag}, run {logged.run}, step {logged.step}"
+
+
+def _table(logged: LoggedMatrix, normalize: str | None) -> tuple[list[str], list[list[float | None]]]:
+    """Names, and counts or shares as rows, None where a share is undefined."""
+    matrix = logged.matrix
+    names = [matrix.classes[index] for index in range(matrix.num_classes)]
+    dense = matrix.to_dense() if normalize is None else matrix.normalize(normalize)
+    # NaN is the one number that differs from itself.
+    return names, [[None if value != value else value for value in row] for row in dense.tolist()]  # noqa: PLR0124
+
+
+def _csv(rows: Sequence[Sequence[object]]) -> bytes:
+    file = io.StringIO()
+    csv.writer(file, lineterminator="\n").writerows(rows)
+    return file.getvalue().encode("utf-8", "backslashreplace")
+
+
+_TEX = {letter: f"\\{letter}" for letter in "&%$#_{}"} | {
+    "~": "\\textasciitilde{}",
+    "^": "\\textasciicircum{}",
+    "\\": "\\textbackslash{}",
+    "<": "\\textless{}",
+    ">": "\\textgreater{}",
+}
+
+
+def _tex(name: str) -> str:
+    return "".join(_TEX.get(letter, letter) for letter in printable(name))

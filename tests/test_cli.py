@@ -1,0 +1,486 @@
+import csv
+import importlib.metadata
+import io
+import json
+import os
+import pty
+import re
+import shlex
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+import scipy.stats
+from torch.utils.tensorboard import SummaryWriter
+
+from tb_confmat_plugin import ConfusionMatrix, __version__, add_confusion_matrix, read_confusion_matrices
+from tb_confmat_plugin.cli import main, make_parser
+from tb_confmat_plugin.export import FORMATS
+
+NAMES = ["cat", "dog", "owl"]
+GUIDE = Path(__file__).parents[1] / "docs" / "logs.md"
+BLOCKS = re.findall(r"```(python|sh)\n(.*?)```", GUIDE.read_text("utf-8"), re.DOTALL)
+COMMAND = [sys.executable, "-c", "import sys; from tb_confmat_plugin.cli import main; sys.exit(main())"]
+
+
+def counts(step, worse=0):
+    return np.array([[90 + step - worse, 10 + worse, 0], [step, 200, 3], [1, 0, 300]])
+
+
+@pytest.fixture(scope="module")
+def logdir(tmp_path_factory):
+    """Runs "first" and "second" with tags "train" (which only the first has) and "val"."""
+    directory = tmp_path_factory.mktemp("log")
+    for run, worse in (("first", 0), ("second", 30)):
+        with SummaryWriter(directory / run) as writer:
+            for step in (1, 3, 8):
+                add_confusion_matrix(writer, "val", counts(step, worse), step, walltime=1000 + step, class_names=NAMES)
+            if run == "first":
+                add_confusion_matrix(writer, "train", [[2, 1], [0, 0]], 5, walltime=1005)
+    return str(directory)
+
+
+@pytest.fixture
+def run(logdir, capsys, monkeypatch):
+    """A function: the command with these arguments, for the log above unless another is named; gives exit code, output and errors."""
+    monkeypatch.chdir(logdir)
+    monkeypatch.delenv("NO_COLOR", raising=False)
+
+    def call(*args):
+        where = () if "--logdir" in args or args[0] == "convert" else ("--logdir", logdir)
+        code = main([*args, *where])
+        output = capsys.readouterr()
+        return code, output.out, output.err
+
+    return call
+
+
+def good(answer):
+    code, out, err = answer
+    assert (code, err) == (0, "")
+    return out
+
+
+def trouble(answer):
+    code, out, err = answer
+    assert (code, out) == (2, "")
+    assert err.startswith("tb-confmat: ")
+    return err.removeprefix("tb-confmat: ").rstrip("\n")
+
+
+def records(text):
+    return list(csv.DictReader(io.StringIO(text)))
+
+
+def test_list(run, monkeypatch):
+    monkeypatch.setenv("TZ", "UTC")
+    lines = good(run("list")).splitlines()
+    assert lines[0].split() == ["run", "tag", "steps", "first", "step", "last", "step", "classes", "samples", "last", "logged"]
+    assert [line.split()[:7] for line in lines[2:]] == [
+        ["first", "train", "1", "5", "5", "2", "3"],
+        ["first", "val", "3", "1", "8", "3", "620"],
+        ["second", "val", "3", "1", "8", "3", "620"],
+    ]
+    rows = json.loads(good(run("list", "--format", "json")))
+    assert records(good(run("list", "--format", "csv"))) == [{name: str(value) for name, value in row.items()} for row in rows]
+    assert rows[2] | {"last_logged": None} == {
+        "run": "second",
+        "tag": "val",
+        "steps": 3,
+        "first_step": 1,
+        "last_step": 8,
+        "classes": 3,
+        "samples": 620,
+        "last_logged": None,
+    }
+    assert rows[2]["last_logged"].startswith("1970-01-01 00:16:48+")
+
+
+def test_show(run):
+    assert good(run("show", "--run", "first", "--tag", "val", "--width", "60")).splitlines()[:5] == [
+        "run first, tag val, step 8",
+        "       cat dog owl",
+        "0 cat   98  10   ·",
+        "1 dog    8 200   3",
+        "2 owl    1   · 300",
+    ]
+    shares = good(run("show", "--run", "second", "--step", "3", "--normalize", "pred")).splitlines()
+    assert shares[2:5] == ["0 cat  94% 17%   ·", "1 dog   4% 83%  1%", "2 owl   1%   · 99%"]
+    assert "\x1b[" in good(run("show", "--run", "second", "--step", "3", "--color", "always"))
+    assert good(run("show", "--run", "second", "--step", "first")).startswith("run second, tag val, step 1\n")
+
+
+def on_a_terminal(*args, **env):
+    """What the command prints on a terminal of 40 columns."""
+    leader, follower = pty.openpty()
+    clean = {name: value for name, value in os.environ.items() if name not in ("NO_COLOR", "TERM", "COLUMNS")}
+    env = {**clean, "TERM": "xterm-256color", "COLUMNS": "40", **env}
+    process = subprocess.Popen([*COMMAND, *args], stdout=follower, stderr=follower, env=env)
+    os.close(follower)
+    output = b""
+    while True:
+        try:
+            output += (piece := os.read(leader, 65536))
+        except OSError:  # Linux' way to say that the other side is closed
+            break
+        if not piece:
+            break
+    os.close(leader)
+    assert process.wait() == 0
+    return output.decode()
+
+
+def test_a_terminal(logdir):
+    show = ("show", "--logdir", logdir, "--run", "first", "--tag", "val")
+    colored = on_a_terminal(*show)
+    assert "\x1b[48;5;" in colored
+    assert "reading [" in colored, "progress, which is taken away again"
+    assert colored.index("\r\x1b[K") < colored.index("run first")
+    lines = re.sub(r"\x1b\[[0-9;]*[mK]", "", colored.split("\x1b[K")[-1]).splitlines()
+    assert max(map(len, lines)) <= 40
+    for env in ({"NO_COLOR": "1"}, {"TERM": "dumb"}):
+        assert "\x1b[48;5;" not in on_a_terminal(*show, **env)
+    assert "\x1b[48;5;" not in on_a_terminal(*show, "--color", "never")
+
+
+def test_metrics(run):
+    rows = json.loads(good(run("metrics", "--step", "all", "--format", "json")))
+    assert [(row["run"], row["tag"], row["step"]) for row in rows] == [
+        ("first", "train", 5),
+        *((name, "val", step) for name in ("first", "second") for step in (1, 3, 8)),
+    ]
+    expected = ConfusionMatrix.from_dense(counts(3, 30)).metrics()
+    assert {name: rows[5][name] for name in expected} == expected
+    assert rows[0]["balanced_accuracy"] == pytest.approx(2 / 3)
+    table = records(good(run("metrics", "--tag", "val", "--format", "csv")))
+    assert [row["step"] for row in table] == ["8", "8"]
+    assert float(table[1]["cohen_kappa"]) == ConfusionMatrix.from_dense(counts(8, 30)).metrics()["cohen_kappa"]
+    lines = good(run("metrics", "--step", "first", "--metric", "accuracy", "--metric", "total")).splitlines()
+    assert [line.split() for line in lines[2:]] == [
+        ["first", "train", "5", "0.667", "3"],
+        ["first", "val", "1", "0.975", "606"],
+        ["second", "val", "1", "0.926", "606"],
+    ]
+    assert good(run("metrics")).splitlines()[0].split()[:5] == ["run", "tag", "step", "accuracy", "balanced"]
+
+
+def test_metrics_of_classes(run):
+    lines = good(run("metrics", "--run", "first", "--step", "5", "--per-class")).splitlines()
+    assert [line.split() for line in lines[2:]] == [
+        ["first", "train", "5", "0", "3", "2", "1.000", "0.667", "0.800"],
+        ["first", "train", "5", "1", "0", "1", "0.000", "n/a", "0.000"],
+    ]
+    rows = json.loads(good(run("metrics", "--tag", "train", "--per-class", "--format", "json")))
+    interval = ConfusionMatrix.from_dense([[2, 1], [0, 0]]).per_class()["recall_interval"][0]
+    assert [rows[0]["recall_low"], rows[0]["recall_high"]] == interval.tolist()
+    assert (rows[1]["class"], rows[1]["recall"], rows[1]["recall_low"]) == ("1", None, None)
+    table = records(good(run("metrics", "--tag", "train", "--per-class", "--format", "csv", "--metric", "recall")))
+    assert table == [
+        {"run": "first", "tag": "train", "step": "5", "class": "0", "recall": str(2 / 3)},
+        {"run": "first", "tag": "train", "step": "5", "class": "1", "recall": ""},
+    ]
+    assert trouble(run("metrics", "--per-class", "--metric", "acc")).startswith("there is no metric 'acc' of a class; there are support, ")
+    assert trouble(run("metrics", "--metric", "acc")).startswith("there is no metric 'acc'; there are total, accuracy, ")
+
+
+def test_diff(run):
+    out = good(run("diff", "first", "second", "--tag", "val"))
+    assert out.startswith("before: run first, tag val, step 8\nafter:  run second, tag val, step 8\n\nmetric ")
+    assert re.search(r"^accuracy +0\.965 +0\.916 +-0\.048$", out, re.MULTILINE)
+    assert "recall of each class: 3 of 3, those that fell most first; 1 of all significant (*)" in out
+    p = scipy.stats.false_discovery_control([scipy.stats.chi2_contingency([[98, 10], [68, 40]], correction=False).pvalue, 1, 1])[0]
+    assert re.search(rf"^cat +108 / 108 +0\.907 +0\.630 +-0\.278 +{p:.4f}  \*$", out, re.MULTILINE)
+    assert re.search(r"^cat +dog +108 / 108 +0\.093 +0\.370 +\+0\.278 +0\.0000  \*$", out, re.MULTILINE)
+    assert "3 of 4" not in out
+    short = good(run("diff", "first@1", "first@8", "--tag", "val", "--top", "1", "--metric", "precision"))
+    assert "step 1\nafter:  run first, tag val, step 8" in short
+    assert "precision of each class: 1 of 3," in short
+
+
+def test_diff_as_json(run):
+    found = json.loads(good(run("diff", "first@3", "second", "--tag", "val", "--format", "json")))
+    assert (found["before"]["step"], found["after"]["run"], found["metric"], found["worse"]) == (3, "second", "recall", [])
+    assert found["after"]["metrics"] == ConfusionMatrix.from_dense(counts(8, 30)).metrics()
+    assert [each["class"] for each in found["classes"]] == ["cat", "dog", "owl"]
+    assert (found["classes"][0]["before"], found["classes"][0]["significant"]) == (93 / 103, True)
+    assert "predicted" not in found["classes"][0]
+    assert (found["cells"][0]["true"], found["cells"][0]["predicted"], found["cells"][0]["after"]) == ("cat", "dog", 40 / 108)
+
+
+def test_the_exit_code_for_ci(run):
+    compare = ("diff", "first", "second", "--tag", "val", "--format", "json", "--fail-if-worse")
+    code, out, err = run(*compare, "0.2")
+    assert code == 1
+    assert err == "tb-confmat: worse: cat: recall fell by 0.278, from 0.907 to 0.630, more than 0.2\n"
+    assert json.loads(out)["worse"] == ["cat"]
+    good(run(*compare, "0.3"))
+    assert run("diff", "first@8", "first@1", "--tag", "val", "--fail-if-worse", "0.003")[0] == 1, "by chance, but that was not asked"
+    good(run("diff", "first@8", "first@1", "--tag", "val", "--fail-if-worse", "0.003", "--significant"))
+    assert run(*compare, "0.2", "--significant")[0] == 1
+    assert trouble(run(*compare, "5")) == "expected the bound of --fail-if-worse from 0 to 1, got 5"
+    assert trouble(run("diff", "first", "second", "--significant")).startswith("--significant says which falls make the command fail; pass")
+
+
+def test_diff_in_a_log_of_one_run(tmp_path, run):
+    with SummaryWriter(tmp_path / "a@1") as writer:
+        for step in (-1, 1):
+            add_confusion_matrix(writer, "val", counts(step + 5), step)
+    out = good(run("diff", "@-1", "a@1", "--logdir", str(tmp_path)))
+    assert out.startswith("before: run a@1, tag val, step -1\nafter:  run a@1, tag val, step 1\n")
+
+
+@pytest.mark.parametrize(
+    ("args", "message"),
+    [
+        (["show"], "there are several runs: 'first', 'second'; name one"),
+        (["show", "--run", "first"], "there are several tags: 'train', 'val'; name one"),
+        (["show", "--run", "third"], "there is no run 'third'; there are 'first', 'second'"),
+        (["show", "--run", "second", "--tag", "train"], "there is no tag 'train'; there is 'val'"),
+        (["show", "--run", "second", "--step", "4"], "nothing was logged at step 4; the nearest steps of 3 are 1, 3, 8"),
+        (["show", "--run", "second", "--step", "all"], "expected one step, or first or last, got all"),
+        (["diff", "first", "second"], "there are several tags: 'train', 'val'; name one"),
+        (["diff", "first@5", "second"], "there are several tags: 'train', 'val'; name one"),
+        (["list", "--logdir", "nowhere"], "there is no log directory nowhere"),
+        (
+            ["export", "--format", "json", "--normalize", "all"],
+            "json holds counts; leave --normalize out, or take csv-dense, latex, png or svg",
+        ),
+        (["export", "--format", "csv", "-o", "none/x.csv"], "none/x.csv: No such file or directory"),
+        (["convert", "--matrix", "x.csv"], "pass --output with the log directory to write to"),
+        (["convert", "--predictions", "x.csv", "--output", "new"], "predictions have no tag; pass --tag"),
+        (["convert", "--predictions", "x.csv", "--output", "new", "--tag", "val"], "x.csv: No such file or directory"),
+        (
+            ["convert", "--predictions", "x.csv", "--output", "new", "--tag", "val", "--transposed"],
+            "the columns say which class is true and which predicted; exchange them with --columns, not with --transposed",
+        ),
+        (["convert", "--logdir", "s3://bucket/runs"], "cannot write to s3://bucket/runs; pass a local directory as --output"),
+    ],
+)
+def test_trouble(run, args, message):
+    assert trouble(run(*args)) == message
+
+
+def test_nothing_logged(run, tmp_path):
+    assert trouble(run("list", "--logdir", str(tmp_path))) == f"there are no confusion matrices in {tmp_path}"
+
+
+def test_many_runs_are_not_all_listed(run, tmp_path):
+    for at in range(13):
+        with SummaryWriter(tmp_path / f"run{at:02}") as writer:
+            add_confusion_matrix(writer, "val", [[1, 2], [0, 3]], 1)
+    assert trouble(run("show", "--logdir", str(tmp_path))).endswith("'run08', 'run09' and 3 more; name one")
+
+
+def test_warnings_are_told(run, tmp_path, capsys):
+    with SummaryWriter(tmp_path) as writer:
+        add_confusion_matrix(writer, "val", [[1, 2], [0, 3]], 1)
+        add_confusion_matrix(writer, "val", [[1, 2], [0, 4]], 2)
+    (path,) = tmp_path.iterdir()
+    data = bytearray(path.read_bytes())
+    data[-1] ^= 1
+    path.write_bytes(data)
+    for _ in range(2):
+        code, out, err = run("show", "--logdir", str(tmp_path))
+        assert code == 0
+        assert "step 1" in out
+        assert re.fullmatch(rf"tb-confmat: warning: {re.escape(str(path))}: the event at byte [\d,]+ is damaged: .*\n", err)
+
+
+@pytest.mark.parametrize(
+    ("args", "message"),
+    [
+        (["show", "--width", "7"], "argument --width: expected an integer of at least 20, got '7'"),
+        (["show", "--step", "end"], "argument --step: expected an integer, first, last or all, got 'end'"),
+        (["convert", "--matrix", "x", "--class-names", "@none.txt"], "argument --class-names: none.txt: No such file or directory"),
+        (["convert", "--matrix", "x", "--columns", "true"], "argument --columns: expected true=NAME,predicted=NAME and so on, got 'true'"),
+        (["convert", "--tag", "x"], "one of the arguments --logdir --predictions --matrix is required"),
+        ([], "the following arguments are required: COMMAND"),
+    ],
+)
+def test_arguments_that_cannot_be(args, message, capsys):
+    with pytest.raises(SystemExit) as ended:
+        main(args)
+    assert ended.value.code == 2
+    assert message in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("command", ["list", "show", "metrics", "diff", "export", "convert"])
+def test_help_has_examples_that_are_right(command, capsys):
+    with pytest.raises(SystemExit) as ended:
+        main([command, "--help"])
+    out = capsys.readouterr().out
+    assert ended.value.code == 0
+    examples = re.findall(rf"^  tb-confmat ({command} .*?)(?:   +.*| [|>] .*)?$", out, re.MULTILINE)
+    assert len(examples) >= 2
+    for example in examples:
+        make_parser().parse_args(shlex.split(example))
+
+
+def test_version(capsys):
+    with pytest.raises(SystemExit):
+        main(["--version"])
+    assert capsys.readouterr().out == f"tb-confmat {__version__}\n"
+
+
+def test_export(run, logdir, tmp_path):
+    found = read_confusion_matrices(logdir)
+    cells = tmp_path / "cells.csv"
+    code, out, err = run("export", "--format", "csv", "-o", str(cells))
+    assert (code, out, err) == (0, "", f"{cells}: 7 matrices\n")
+    assert cells.read_bytes() == FORMATS["csv"].write(found, None)
+    picture = tmp_path / "val.png"
+    code, out, err = run("export", "--format", "png", "--run", "second", "--normalize", "true", "--output", str(picture))
+    assert (code, out, err) == (0, "", f"{picture}: 1 matrix\n")
+    assert picture.read_bytes() == FORMATS["png"].write([found[-1]], "true")
+
+
+@pytest.mark.parametrize("name", ["json", "png"])
+def test_export_to_a_pipe(name, logdir):
+    command = [*COMMAND, "export", "--logdir", logdir, "--run", "second", "--step", "3", "--format", name]
+    done = subprocess.run(command, capture_output=True, check=True)
+    (logged,) = [logged for logged in read_confusion_matrices(logdir, run="second") if logged.step == 3]
+    assert done.stdout == FORMATS[name].write([logged], None)
+    assert done.stderr == b""
+
+
+def test_no_picture_on_a_terminal(run, monkeypatch):
+    monkeypatch.setattr("sys.stdout.isatty", lambda: True)
+    assert trouble(run("export", "--format", "png", "--run", "second")) == "png is nothing for a terminal; pass --output FILE"
+
+
+def test_every_format_can_be_chosen(capsys):
+    with pytest.raises(SystemExit):
+        main(["export", "--help"])
+    assert "{" + ",".join(FORMATS) + "}" in capsys.readouterr().out
+
+
+def test_convert_scalars(run, tmp_path):
+    with SummaryWriter(tmp_path / "old" / "a") as writer:
+        for (i, j), count in np.ndenumerate(counts(2)):
+            writer.add_scalar(f"cm/{i}/{j}", count, 7, walltime=50)
+    convert = ("convert", "--logdir", str(tmp_path / "old"), "--scalars", "{tag}/{i}/{j}", "--class-names", "cat,dog,owl")
+    sentence = "run 'a', tag 'cm': 1 steps (7 to 7) of 3 classes, with 'cm/0/1' as true cat, predicted dog\n"
+    assert good(run(*convert, "--dry-run")) == f"{sentence}1 matrices; nothing was written\n"
+    assert read_confusion_matrices(tmp_path) == []
+    out = good(run(*convert))
+    assert out.startswith(f"{sentence}wrote {tmp_path}/old/a/events.out.tfevents.")
+    out = good(run(*convert, "--output", str(tmp_path / "new"), "--tag", "val", "--transposed"))
+    assert f"wrote {tmp_path}/new/a/events" in out
+    assert [(each.run, each.tag, each.step, each.wall_time, each.matrix) for each in read_confusion_matrices(tmp_path)] == [
+        ("new/a", "val", 7, 50, ConfusionMatrix.from_dense(counts(2).T, NAMES)),
+        ("old/a", "cm", 7, 50, ConfusionMatrix.from_dense(counts(2), NAMES)),
+    ]
+    assert "has confusion matrices of tag 'cm' already" in run(*convert)[2]
+
+
+def test_convert_files(run, tmp_path):
+    (tmp_path / "predictions.csv").write_text("label,predicted\ncat,dog\ndog,dog\ncat,dog\n")
+    (tmp_path / "matrix.csv").write_text("1,2\n0,4\n")
+    (tmp_path / "names.txt").write_text("dog\ncat\n")
+    output = ("--tag", "val", "--class-names", f"@{tmp_path}/names.txt", "--output")
+    good(
+        run("convert", "--predictions", str(tmp_path / "predictions.csv"), "--columns", "true=label", *output, str(tmp_path / "log" / "p"))
+    )
+    good(run("convert", "--matrix", str(tmp_path / "matrix.csv"), "--step", "6", *output, str(tmp_path / "log" / "m")))
+    assert [(each.run, each.step, each.matrix) for each in read_confusion_matrices(tmp_path / "log")] == [
+        ("m", 6, ConfusionMatrix.from_dense([[1, 2], [0, 4]], ["dog", "cat"])),
+        ("p", 0, ConfusionMatrix.from_dense([[1, 0], [2, 0]], ["dog", "cat"])),
+    ]
+
+
+def test_a_name_that_the_encoding_does_not_have(tmp_path):
+    with SummaryWriter(tmp_path) as writer:
+        add_confusion_matrix(writer, "val", [[1, 2], [0, 3]], 1, class_names=["東京", "\ud83d"])
+    env = {**os.environ, "PYTHONIOENCODING": "ascii"}
+    done = subprocess.run([*COMMAND, "show", "--logdir", tmp_path], capture_output=True, env=env, check=True)
+    assert rb"0 \u6771\u4eac" in done.stdout
+    assert done.stderr == b""
+
+
+def test_a_reader_that_has_had_enough(logdir):
+    process = subprocess.Popen(
+        [*COMMAND, "metrics", "--logdir", logdir, "--step", "all", "--format", "json"], stdout=subprocess.PIPE, stderr=subprocess.PIPE
+    )
+    process.stdout.close()
+    assert process.wait() == 0
+    assert process.stderr.read() == b""
+    process.stderr.close()
+
+
+def test_interrupted(run, monkeypatch):
+    def interrupt(*_, **__):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("tb_confmat_plugin.commands.read_confusion_matrices", interrupt)
+    assert run("list") == (130, "", "")
+
+
+def completions(line):
+    """What a shell with argcomplete would offer at the end of a line."""
+    shell = {"_ARGCOMPLETE": "1", "_ARGCOMPLETE_IFS": "\n", "_ARGCOMPLETE_STDOUT_FILENAME": "/dev/stdout"}
+    env = {**os.environ, **shell, "COMP_LINE": line, "COMP_POINT": str(len(line))}
+    done = subprocess.run(COMMAND, capture_output=True, text=True, env=env, check=True)
+    return [word.strip() for word in done.stdout.split("\n") if word]
+
+
+def test_completion(logdir):
+    assert {"list", "show", "metrics", "diff", "export", "convert"} <= set(completions("tb-confmat "))
+    assert completions("tb-confmat export --format l") == ["latex"]
+    assert completions(f"tb-confmat show --logdir {logdir} --run ") == ["first", "second"]
+    assert completions(f"tb-confmat diff --logdir {logdir} s") == ["second"]
+    assert completions(f"tb-confmat show --logdir {logdir} --run second --tag ") == ["val"]
+    assert completions(f"tb-confmat diff --logdir {logdir} --tag ") == ["train", "val"]
+
+
+def test_help_loads_little():
+    script = (
+        "import sys\nfrom tb_confmat_plugin.cli import main\n"
+        "try: main(['show', '--help'])\nexcept SystemExit: pass\n"
+        "assert not {'numpy', 'tensorboard', 'torch', 'argcomplete'} & set(sys.modules)"
+    )
+    subprocess.run([sys.executable, "-c", script], check=True, stdout=subprocess.DEVNULL)
+
+
+def test_the_command_is_installed():
+    (entry,) = [entry for entry in importlib.metadata.entry_points(group="console_scripts") if entry.name == "tb-confmat"]
+    assert entry.load() is main
+
+
+@pytest.fixture(scope="module")
+def guide(tmp_path_factory):
+    """A directory with what the guide takes for granted: logs, old ones too, and CSV files."""
+    directory = tmp_path_factory.mktemp("guide")
+    for run, worse in (("first", 0), ("second", 30)):
+        with SummaryWriter(directory / "runs" / run) as writer:
+            for step in (3, 9):
+                add_confusion_matrix(writer, "val", counts(step, worse), step, class_names=NAMES)
+    with SummaryWriter(directory / "old" / "a") as writer:
+        for (i, j), count in np.ndenumerate(counts(2)[:2, :2]):
+            writer.add_scalar(f"val_conf_{i}_{j}", count, 7)
+    (directory / "predictions.csv").write_text("label,guess,step\ncat,dog,1\ndog,dog,1\ncat,cat,2\n")
+    (directory / "counts.csv").write_text("1,2\n0,4\n")
+    return directory
+
+
+@pytest.mark.parametrize("at", range(len(BLOCKS)))
+def test_the_guide(at, guide, monkeypatch, capsys):
+    """Its blocks run one after the other in one directory."""
+    monkeypatch.chdir(guide)
+    language, block = BLOCKS[at]
+    if language == "python":
+        done = subprocess.run([sys.executable, "-W", "error", "-c", block], capture_output=True, text=True, check=False)
+        assert done.returncode == 0, done.stderr
+        return
+    for line in block.splitlines():
+        command = line.partition("  #")[0].strip()
+        expected = int(found[1]) if (found := re.search(r"# exits with (\d)", line)) else 0
+        if command.startswith("tb-confmat"):
+            assert main(shlex.split(command)[1:]) == expected, capsys.readouterr().err
+
+
+def test_the_guide_has_every_command():
+    commands = {shlex.split(line)[1] for language, block in BLOCKS for line in block.splitlines() if line.startswith("tb-confmat ")}
+    assert commands == {"list", "show", "metrics", "diff", "export", "convert"}
+    assert sum(language == "python" for language, _ in BLOCKS) >= 2

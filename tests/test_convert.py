@@ -1,0 +1,298 @@
+import re
+
+import numpy as np
+import pytest
+from tensorboard.backend.event_processing.event_file_loader import EventFileLoader
+from tensorboard.compat.proto.event_pb2 import Event
+from tensorboard.util.tensor_util import make_tensor_proto
+from torch.utils.tensorboard import SummaryWriter
+
+from tb_confmat_plugin import ConfusionMatrix, add_confusion_matrix, read_confusion_matrices
+from tb_confmat_plugin.convert import convert_scalars, logged_matrix, write_log
+from tb_confmat_plugin.event_file import write_event_file
+
+NAMES = ["cat", "dog", "a_b"]
+
+
+def counts(step):
+    return np.array([[11, step, 5], [0, 13, 0], [1, 0, 300]])
+
+
+def log(logdir, matrices, name="val_conf_{}_{}".format, writer=None, **options):
+    """One scalar a cell, as people do it; each cell a hundredth of a second after the one before."""
+    with SummaryWriter(logdir, **options) as writer:
+        for step, matrix in matrices.items():
+            for at, (i, j) in enumerate(np.ndindex(matrix.shape)):
+                writer.add_scalar(name(i, j), matrix[i, j], step, walltime=1000 * (step + 1) + at / 100)
+            writer.add_scalar("loss", 1 / (step + 2), step)
+
+
+def dense(converted):
+    return {(logged.run, logged.tag, logged.step): logged.matrix.to_dense().tolist() for logged in converted.matrices}
+
+
+def test_thirty_classes_and_a_hundred_steps(tmp_path):
+    random = np.random.default_rng(5)
+    matrices = {step: random.poisson(3, (30, 30)) * random.integers(1, 1000, (30, 30)) for step in range(100)}
+    log(tmp_path / "a", matrices)
+    converted = convert_scalars(tmp_path)
+    write_log(tmp_path, converted.matrices)
+    found = read_confusion_matrices(tmp_path, errors="raise")
+    assert [(logged.run, logged.tag, logged.step, logged.wall_time) for logged in found] == [
+        ("a", "val", step, 1000 * (step + 1) + 8.99) for step in range(100)
+    ]
+    for logged in found:
+        assert logged.matrix == ConfusionMatrix.from_dense(matrices[logged.step])
+        assert not np.array_equal(matrices[logged.step], matrices[logged.step].T)
+    assert converted.understood == ("run 'a', tag 'val': 100 steps (0 to 99) of 30 classes, with 'val_conf_0_1' as true 0, predicted 1",)
+
+
+def test_tensorboard_shows_what_was_converted(tmp_path, serve, load_fast):
+    log(tmp_path / "a", {0: counts(0), 5: counts(5)})
+    write_log(tmp_path, convert_scalars(tmp_path, class_names=NAMES).matrices)
+    with serve(tmp_path, load_fast) as board:
+        board.wait(lambda board: board.steps("val") == {"a": [0, 5]})
+        assert "loss" in board.json("/data/plugin/scalars/tags")["a"]
+
+
+@pytest.mark.parametrize("options", [{}, {"transposed": True}])
+def test_which_axis_is_true(tmp_path, options):
+    log(tmp_path, {4: counts(7)}, "m/{}/{}".format)
+    converted = convert_scalars(tmp_path, "m/{i}/{j}", **options)
+    assert dense(converted) == {(".", "m", 4): (counts(7).T if options else counts(7)).tolist()}
+    assert converted.understood[0].endswith("with 'm/0/1' as true 1, predicted 0" if options else "with 'm/0/1' as true 0, predicted 1")
+    assert dense(convert_scalars(tmp_path, "m/{j}/{i}", **options)) == {(".", "m", 4): (counts(7) if options else counts(7).T).tolist()}
+
+
+def test_tags_and_runs(tmp_path):
+    log(tmp_path / "a", {1: counts(1)}, "val/cm/{}-{}".format)
+    log(tmp_path / "b" / "c", {2: counts(2)}, "train/cm/{}-{}".format)
+    found = {("a", "val", 1): counts(1).tolist(), ("b/c", "train", 2): counts(2).tolist()}
+    assert dense(convert_scalars(tmp_path, "{tag}/cm/{i}-{j}")) == found
+    assert list(dense(convert_scalars(tmp_path, "val/cm/{i}-{j}", tag="x"))) == [("a", "x", 1)]
+    assert list(dense(convert_scalars(tmp_path, "val/cm/{i}-{j}"))) == [("a", "val/cm", 1)]
+    with pytest.raises(ValueError, match=r"^cannot give the one tag 'x' to several: 'train', 'val'; leave it out, or narrow the pattern$"):
+        convert_scalars(tmp_path, "{tag}/cm/{i}-{j}", tag="x")
+
+
+def test_a_pattern_that_names_nothing(tmp_path):
+    log(tmp_path, {1: counts(1)}, "{}_{}".format)
+    assert list(dense(convert_scalars(tmp_path, "{i}_{j}"))) == [(".", "confusion_matrix", 1)]
+
+
+def test_class_names(tmp_path):
+    log(tmp_path / "names", {1: counts(1)}, lambda i, j: f"val_conf_{NAMES[i]}_{NAMES[j]}")
+    log(tmp_path / "numbers", {1: counts(1)})
+    converted = convert_scalars(tmp_path, class_names=NAMES)
+    assert [logged.matrix for logged in converted.matrices] == [ConfusionMatrix.from_dense(counts(1), NAMES)] * 2
+    assert converted.understood[0].endswith("with 'val_conf_cat_dog' as true cat, predicted dog")
+    assert [logged.matrix for logged in convert_scalars(tmp_path / "numbers", class_names=[*NAMES, "owl"], missing="zero").matrices] == [
+        ConfusionMatrix.from_dense(np.pad(counts(1), (0, 1)), [*NAMES, "owl"])
+    ]
+    with pytest.raises(ValueError, match=r"^run 'numbers', tag 'val': class 2 is beyond the 2 class names$"):
+        convert_scalars(tmp_path, "{tag}_conf_{i}_{j}", class_names=["cat", "dog"], missing="zero")
+
+
+def test_names_and_numbers_together(tmp_path):
+    log(tmp_path, {1: counts(1)}, lambda i, j: f"val_conf_{NAMES[i]}_{j}")
+    with pytest.raises(ValueError, match=r"some scalars have class names, such as 'a_b', and some have numbers; expected one of both$"):
+        convert_scalars(tmp_path, class_names=NAMES)
+
+
+@pytest.mark.parametrize("name", ["val/{}", "val_{}", "VAL/{}"])
+@pytest.mark.parametrize("upper", [False, True])
+def test_outcomes_of_two_classes(tmp_path, name, upper):
+    with SummaryWriter(tmp_path) as writer:
+        for outcome, count in {"tp": 40, "tn": 50, "fp": 3, "fn": 7}.items():
+            writer.add_scalar(name.format(outcome.upper() if upper else outcome), count, 2)
+    converted = convert_scalars(tmp_path, class_names=["well", "ill"])
+    (logged,) = converted.matrices
+    assert logged.tag == name[:3]
+    assert logged.matrix == ConfusionMatrix.from_dense([[50, 3], [7, 40]], ["well", "ill"])
+    assert "as true well, predicted ill" in converted.understood[0]
+    assert dense(convert_scalars(tmp_path, first_class=1)) == {(".", name[:3], 2): [[50, 3], [7, 40]]}
+    (swapped,) = convert_scalars(tmp_path, transposed=True).matrices
+    assert swapped.matrix.to_dense().tolist() == [[50, 7], [3, 40]]
+
+
+def test_two_names_for_one_cell(tmp_path):
+    with SummaryWriter(tmp_path) as writer:
+        for name in ("val/tp", "val/tn", "val/fp", "val/fn", "val_tn"):
+            writer.add_scalar(name, len(name), 2)
+    message = r"^'val/tn' and 'val_tn' mean one cell of tag 'val'; pass --scalars with one pattern$"
+    with pytest.raises(ValueError, match=message):
+        convert_scalars(tmp_path)
+    assert len(convert_scalars(tmp_path, "{tag}/{outcome}").matrices) == 1
+
+
+def test_cells_and_outcomes_of_one_tag(tmp_path):
+    log(tmp_path, {2: np.array([[1, 2], [0, 4]])})
+    with SummaryWriter(tmp_path, filename_suffix="later") as writer:
+        writer.add_scalar("val/tp", 4, 2)
+    with pytest.raises(ValueError, match=r"tag 'val': there are both cells and outcomes; pass --scalars with the pattern of one of them$"):
+        convert_scalars(tmp_path)
+    assert dense(convert_scalars(tmp_path, "{tag}_conf_{i}_{j}")) == {(".", "val", 2): [[1, 2], [0, 4]]}
+
+
+def test_a_step_that_lacks_cells(tmp_path):
+    log(tmp_path, {1: counts(1), 2: counts(2)})
+    with SummaryWriter(tmp_path, filename_suffix="later") as writer:
+        writer.add_scalar("val_conf_0_2", 8, 3)
+        writer.add_scalar("val_conf_2_1", 9, 3)
+    message = (
+        r"^run '\.', tag 'val', step 3: 2 of 9 cells were logged, \(0, 0\) for example was not; pass --missing zero if only counts above 0 "
+        r"were logged, or --missing skip to leave such steps out$"
+    )
+    with pytest.raises(ValueError, match=message):
+        convert_scalars(tmp_path)
+    zero = dense(convert_scalars(tmp_path, missing="zero"))
+    assert zero[".", "val", 3] == [[0, 0, 8], [0, 0, 0], [0, 9, 0]]
+    skipped = convert_scalars(tmp_path, missing="skip")
+    assert dense(skipped) == {key: zero[key] for key in [(".", "val", 1), (".", "val", 2)]}
+    assert skipped.understood[0].endswith("; 1 steps without all cells are left out, such as 3")
+    with pytest.raises(ValueError, match=r"^expected missing as one of 'refuse', 'zero', 'skip', got 'guess'$"):
+        convert_scalars(tmp_path, missing="guess")
+
+
+def test_a_cell_that_was_logged_twice(tmp_path):
+    log(tmp_path, {1: counts(1)})
+    with SummaryWriter(tmp_path, filename_suffix="later") as writer:
+        writer.add_scalar("val_conf_0_1", 77, 1, walltime=5000)
+    (logged,) = convert_scalars(tmp_path).matrices
+    assert logged.matrix.to_dense()[0].tolist() == [11, 77, 5]
+    assert logged.wall_time == 5000
+
+
+def test_classes_that_begin_at_one(tmp_path):
+    log(tmp_path, {1: counts(1)}, lambda i, j: f"val_conf_{i + 1}_{j + 1}")
+    with pytest.raises(ValueError, match=r"the first class is 1; pass --first-class 1 if there is none before it, or --class-names"):
+        convert_scalars(tmp_path)
+    assert dense(convert_scalars(tmp_path, first_class=1)) == {(".", "val", 1): counts(1).tolist()}
+    with pytest.raises(ValueError, match=r"there is a class 1, but the first one is 2; pass --first-class$"):
+        convert_scalars(tmp_path, first_class=2)
+
+
+@pytest.mark.parametrize(
+    ("value", "message"),
+    [
+        (
+            0.25,
+            "'val_conf_0_1' is 0.25, expected a count; shares cannot be turned into counts, and for sums of .* pass --weights$",
+        ),
+        (float("nan"), "'val_conf_0_1' is nan, expected a count"),
+        (float("inf"), "'val_conf_0_1' is inf, expected a count"),
+        (-3, r"expected counts of at least 0, got -3.0 at \(true 0, predicted 1\)"),
+    ],
+)
+def test_what_is_no_count(tmp_path, value, message):
+    matrix = counts(1).astype(float)
+    matrix[0, 1] = value
+    log(tmp_path, {6: matrix})
+    with pytest.raises(ValueError, match=rf"^run '\.', tag 'val', step 6: {message}"):
+        convert_scalars(tmp_path)
+    if value == 0.25:
+        assert dense(convert_scalars(tmp_path, weights=True)) == {(".", "val", 6): matrix.tolist()}
+    else:
+        with pytest.raises(ValueError, match="expected"):
+            convert_scalars(tmp_path, weights=True)
+
+
+def test_counts_that_32_bits_have_rounded(tmp_path):
+    log(tmp_path, {1: np.array([[2**24 - 1, 1], [2, 3]]), 2: np.array([[2**24 + 1, 1], [2, 3]])})
+    converted = convert_scalars(tmp_path)
+    assert dense(converted)[".", "val", 2][0][0] == 2**24
+    assert converted.understood[0].endswith(
+        "; counts above 16,777,216 had been rounded when they were logged, as scalars are 32-bit floats"
+    )
+
+
+def test_scalars_in_the_newer_form(tmp_path):
+    log(tmp_path, {1: counts(1)})
+    (path,) = tmp_path.iterdir()
+    events = list(EventFileLoader(str(path)).Load())  # which turns all into tensors
+    assert any(value.HasField("tensor") for event in events for value in event.summary.value)
+    write_event_file(tmp_path / "new", [event.SerializeToString() for event in events])
+    assert dense(convert_scalars(tmp_path / "new")) == {(".", "val", 1): counts(1).tolist()}
+
+
+def test_what_is_no_scalar_is_left_alone(tmp_path):
+    with SummaryWriter(tmp_path) as writer:
+        writer.add_histogram("val_conf_0_1", np.arange(3), 1)
+        writer.add_text("val_conf_1_0", "7", 1)
+        writer.add_image("val_conf_1_1", np.zeros((3, 2, 2)), 1)
+    event = Event(step=1)
+    event.summary.value.add(tag="val_conf_0_0", tensor=make_tensor_proto(np.arange(2.0)))
+    event.summary.value.add(tag="val_conf_0_0", tensor=make_tensor_proto(np.array(True)))
+    write_event_file(tmp_path, [event.SerializeToString()])
+    with pytest.raises(ValueError, match=r"; it has no scalars at all$"):
+        convert_scalars(tmp_path)
+
+
+def test_no_such_scalars(tmp_path):
+    log(tmp_path, {1: counts(1)}, "cm-{}-{}".format)
+    message = (
+        "are called like {tag}_conf_{i}_{j} or {tag}/{outcome} or {tag}_{outcome}; "
+        "there are 10, such as 'cm-0-0', 'cm-0-1', 'cm-0-2', 'cm-1-0', 'cm-1-1'; pass --scalars with their pattern"
+    )
+    with pytest.raises(ValueError, match=re.escape(message)):
+        convert_scalars(tmp_path)
+    with pytest.raises(ValueError, match="are called like val_"):
+        convert_scalars(tmp_path, "val_{i}_{j}")
+    log(tmp_path / "zeros", {1: counts(1)}, "val_conf_0{}_{}".format)
+    with pytest.raises(ValueError, match="no scalars"):
+        convert_scalars(tmp_path / "zeros")
+
+
+@pytest.mark.parametrize("pattern", ["val", "val_{i}", "{tag}_{j}", "{i}_{j}_{outcome}", "{i}_{i}_{j}", "{tag}{tag}_{i}_{j}"])
+def test_a_pattern_that_cannot_be(tmp_path, pattern):
+    with pytest.raises(ValueError, match=r"^expected a pattern with \{i\} and \{j\}, or with \{outcome\}, each once, got "):
+        convert_scalars(tmp_path, pattern)
+
+
+def test_a_damaged_log_is_not_converted(tmp_path):
+    log(tmp_path, {1: counts(1)})
+    (path,) = tmp_path.iterdir()
+    data = bytearray(path.read_bytes())
+    data[-1] ^= 1
+    path.write_bytes(data)
+    with pytest.raises(ValueError, match=r"is damaged; a matrix that lacks a cell is not converted$"):
+        convert_scalars(tmp_path)
+
+
+def test_progress(tmp_path):
+    log(tmp_path, {1: counts(1)})
+    told = []
+    convert_scalars(tmp_path, progress=lambda *at: told.append(at))
+    (path,) = tmp_path.iterdir()
+    assert told[-1] == (path.stat().st_size, path.stat().st_size)
+
+
+def test_written_beside_what_is_there_and_not_twice(tmp_path):
+    with SummaryWriter(tmp_path / "a") as writer:
+        add_confusion_matrix(writer, "train", [[1, 2], [0, 3]], 1)
+    log(tmp_path / "a", {1: counts(1)}, filename_suffix="scalars")
+    before = {path: path.read_bytes() for path in (tmp_path / "a").iterdir()}
+    converted = convert_scalars(tmp_path, class_names=NAMES)
+    (path,) = write_log(tmp_path, converted.matrices)
+    assert path.parent == tmp_path / "a"
+    assert {path: path.read_bytes() for path in before} == before
+    assert [logged.tag for logged in read_confusion_matrices(tmp_path)] == ["train", "val"]
+    message = f"^run 'a' in {tmp_path} has confusion matrices of tag 'val' already; pass another tag or output$"
+    with pytest.raises(ValueError, match=message):
+        write_log(tmp_path, converted.matrices)
+    assert len(list((tmp_path / "a").iterdir())) == 3
+
+
+def test_written_elsewhere(tmp_path):
+    matrices = [
+        logged_matrix(run, tag, step, step + 0.5, ConfusionMatrix.from_dense(counts(step), names))
+        for run, tag, step, names in [("b", "y", 4, NAMES), ("b", "x", 2, None), ("a/c", "x", 1, NAMES), ("b", "x", 1, ["p", "q", "r"])]
+    ]
+    paths = write_log(tmp_path / "new", matrices)
+    assert [path.parent for path in paths] == [tmp_path / "new" / "b", tmp_path / "new" / "a" / "c"]
+    found = read_confusion_matrices(tmp_path / "new", errors="raise")
+    expected = sorted(matrices, key=lambda logged: (logged.run, logged.tag, logged.step))
+    assert [(each.run, each.tag, each.step, each.wall_time, each.matrix) for each in found] == [
+        (each.run, each.tag, each.step, each.wall_time, each.matrix) for each in expected
+    ]
+    assert write_log(tmp_path / "nothing", []) == []

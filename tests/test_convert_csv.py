@@ -1,0 +1,198 @@
+import csv
+import re
+import time
+
+import numpy as np
+import pytest
+import sklearn.metrics
+
+from tb_confmat_plugin import ConfusionMatrix
+from tb_confmat_plugin.convert import logged_matrix
+from tb_confmat_plugin.convert_csv import convert_matrix, convert_predictions
+from tb_confmat_plugin.export import FORMATS
+
+NAMES = ["dog", "cat", "owl"]
+COUNTS = [[11, 2, 5], [0, 13, 0], [1, 0, 300]]
+
+
+@pytest.fixture
+def file(tmp_path):
+    """A function that writes a file of these lines and gives its path."""
+
+    def write(*lines, encoding="utf-8"):
+        path = tmp_path / "file.csv"
+        path.write_text("\n".join(lines) + "\n", encoding)
+        return path
+
+    return write
+
+
+def places(converted):
+    return [(logged.run, logged.tag, logged.step, logged.wall_time) for logged in converted.matrices]
+
+
+def dense(converted):
+    return [logged.matrix.to_dense().tolist() for logged in converted.matrices]
+
+
+def refused(call, path, message, *args, **options):
+    with pytest.raises(ValueError, match=f"^{re.escape(f'{path}{message}')}$"):
+        call(path, *args, **options)
+
+
+def test_predictions_as_scikit_learn_counts_them(tmp_path):
+    random = np.random.default_rng(0)
+    true, predicted = random.choice(NAMES, 500), random.choice(NAMES, 500, p=[0.5, 0.3, 0.2])
+    path = tmp_path / "predictions.csv"
+    with path.open("w", newline="") as file:
+        csv.writer(file).writerows([("id", "predicted", "true"), *zip(range(500), predicted, true, strict=True)])
+    begin = time.time()
+    converted = convert_predictions(path, "val")
+    (logged,) = converted.matrices
+    assert (logged.run, logged.tag, logged.step) == (".", "val", 0)
+    assert begin <= logged.wall_time <= time.time()
+    assert logged.matrix == ConfusionMatrix.from_dense(sklearn.metrics.confusion_matrix(true, predicted), sorted(NAMES))
+    assert converted.understood == (
+        "500 predictions: true in column 'true', predicted in column 'predicted'",
+        "3 classes in alphabetical order (cat, dog, owl); for another order, or more of them, pass --class-names",
+        "no column 'step', so that all is step 0",
+        "columns that are not used: 'id'",
+    )
+    (named,) = convert_predictions(path, "val", class_names=[*NAMES, "ant"]).matrices
+    counted = sklearn.metrics.confusion_matrix(true, predicted, labels=[*NAMES, "ant"])
+    assert named.matrix == ConfusionMatrix.from_dense(counted, [*NAMES, "ant"])
+
+
+def test_runs_steps_and_weights(file):
+    path = file("label,guess,step,run,weight", "0,1,5,b,0.5", "0,1,5,b,2", "1,1,-3,b,1", "2,0,5,a/c,4", "2,0,5,b,1", encoding="utf-8-sig")
+    columns = {"true": "label", "predicted": "guess"}
+    converted = convert_predictions(path, "val", columns=columns, wall_time=9.5)
+    assert places(converted) == [("a/c", "val", 5, 9.5), ("b", "val", -3, 9.5), ("b", "val", 5, 9.5)]
+    assert dense(converted) == [
+        [[0, 0, 0], [0, 0, 0], [4, 0, 0]],
+        [[0, 0, 0], [0, 1, 0], [0, 0, 0]],
+        [[0, 2.5, 0], [0, 0, 0], [1, 0, 0]],
+    ]
+    assert converted.understood == (
+        "5 predictions: true in column 'label', predicted in column 'guess', step in column 'step', run in column 'run', "
+        "weight in column 'weight'",
+        "3 classes by their numbers from 0",
+    )
+    named = convert_predictions(path, "val", columns=columns, class_names=NAMES)
+    assert named.understood[1] == "3 classes by their numbers from 0"
+    assert {logged.matrix.class_names for logged in named.matrices} == {tuple(NAMES)}
+
+
+def test_many_names_are_not_all_said(file):
+    converted = convert_predictions(file("true,predicted", *(f"{name},{name}" for name in "gfedcba")), "val")
+    assert converted.understood[1].startswith("7 classes in alphabetical order (a, b, c, d, e, ...);")
+
+
+def test_numbers_that_are_names(file):
+    path = file("true,predicted", "1,2", "2,1", "2,1")
+    assert dense(convert_predictions(path, "val", class_names=["2", "1"])) == [[[0, 2], [1, 0]]]
+    assert dense(convert_predictions(path, "val")) == [[[0, 0, 0], [0, 0, 1], [0, 2, 0]]]
+    assert dense(convert_predictions(file("true,predicted", "0,0"), "val")) == [[[1, 0], [0, 0]]]
+    mixed = convert_predictions(file("true,predicted", "1,none", "none,1"), "val")
+    assert mixed.matrices[0].matrix.class_names == ("1", "none")
+
+
+@pytest.mark.parametrize(
+    ("lines", "message"),
+    [
+        (["true,predicted"], ": expected at least two rows, got 1"),
+        (["true,guess", "0,1"], ": there is no column 'predicted' among 'true', 'guess'; pass --columns predicted=NAME"),
+        (["true,predicted,true", "0,1,0"], ": there are 2 columns 'true'"),
+        (["true,predicted", "0,1", "", "0"], ", line 4: expected 2 columns as in the first line, got 1"),
+        (["true,predicted", "cat,dog", "cat, "], ", line 3: the predicted class is empty; leave such rows out"),
+        (["true,predicted", "1,0", "-1,0"], ", line 3: expected classes as names, or as whole numbers from 0, got -1"),
+        (["true,predicted", "1.0,0.0"], ", line 2: expected classes as names, or as whole numbers from 0, got 1.0"),
+        (["true,predicted,step", "1,0,1.5"], ", line 2: expected an integer as step, got '1.5'"),
+        (["true,predicted,weight", "1,0,1", "0,1,much"], ", line 3: expected a number as weight, got 'much'"),
+        (["true,predicted,weight", "1,0,nan"], ", line 2: expected a number as weight, got 'nan'"),
+        (["true,predicted,weight", "1,0,1_0"], ", line 2: expected a number as weight, got '1_0'"),
+        (["true,predicted,weight", "1,0,-2"], ", line 2: expected weight as at least 0, got -2"),
+        (["true,predicted,run", "1,0,../x"], ", line 2: expected a run as the path of a directory below the output, got '../x'"),
+        (["true,predicted,run", "1,0,/x"], ", line 2: expected a run as the path of a directory below the output, got '/x'"),
+        (["true,predicted,run", "1,0,"], ", line 2: expected a run as the path of a directory below the output, got ''"),
+    ],
+)
+def test_predictions_that_cannot_be_understood(file, lines, message):
+    refused(convert_predictions, file(*lines), message, "val")
+
+
+def test_names_that_do_not_fit(file):
+    unknown = ", line 3: 'emu' is not among the 3 class names"
+    refused(convert_predictions, file("true,predicted", "cat,dog", "emu,cat"), unknown, "val", class_names=NAMES)
+    beyond = ", line 3: class 3 is beyond the 3 class names, which begin at 0"
+    refused(convert_predictions, file("true,predicted", "0,2", "3,1"), beyond, "val", class_names=NAMES)
+    called = ": there is no column 'w' among 'true', 'predicted'; pass --columns weight=NAME"
+    refused(convert_predictions, file("true,predicted", "0,2"), called, "val", columns={"weight": "w"})
+    with pytest.raises(ValueError, match=r"^expected columns to be called otherwise among true, .*, got 'preds'$"):
+        convert_predictions(file("true,predicted", "0,2"), "val", columns={"preds": "w"})
+
+
+SQUARE = logged_matrix("first", "val", 3, 1000.5, ConfusionMatrix.from_dense(COUNTS, NAMES))
+OTHER = logged_matrix("second", "train", 4, 7.0, ConfusionMatrix.from_dense([[0.5, 1, 0], [2, 0, 0], [0, 0, 3]], NAMES))
+
+
+def test_what_was_exported_comes_back(tmp_path):
+    path = tmp_path / "cells.csv"
+    path.write_bytes(FORMATS["csv"].write([SQUARE, OTHER], None))
+    converted = convert_matrix(path, class_names=NAMES)
+    assert converted.matrices == [SQUARE, OTHER]
+    assert converted.understood == ("10 cells in long form", "3 classes by the names that were given")
+    assert {logged.tag for logged in convert_matrix(path, "other").matrices} == {"other"}
+    path.write_bytes(FORMATS["csv-dense"].write([SQUARE], None))
+    square = convert_matrix(path, "val", step=3, wall_time=1000.5)
+    assert places(square) == [(".", "val", 3, 1000.5)]
+    assert square.matrices[0].matrix == SQUARE.matrix
+    assert square.understood == ("a square of 3 classes with names", "rows are true, columns are predicted")
+
+
+def test_long_form_with_less(file):
+    converted = convert_matrix(file("predicted,true,count,note", "1,0,5,x", "0,0,2,y", "1,0,1,z"), "val", step=8, wall_time=3)
+    assert places(converted) == [(".", "val", 8, 3)]
+    assert dense(converted) == [[[2, 6], [0, 0]]]
+    assert converted.understood[-1] == "columns that are not used: 'note'"
+    refused(convert_matrix, file("true,predicted,count", "0,1,5"), ": there is no column 'tag'; pass --tag")
+    refused(convert_matrix, file("true,predicted,count", "0,1,x"), ", line 2: expected a number as count, got 'x'", "val")
+    times = ": run '.', tag 'val', step 0 has several times: 5.0 and 6.0"
+    refused(convert_matrix, file("true,predicted,count,wall_time", "0,1,2,5", "0,1,2,6"), times, "val")
+    said = ": the columns say which class is true and which predicted; leave --transposed out"
+    refused(convert_matrix, file("true,predicted,count", "0,1,5"), said, "val", transposed=True)
+
+
+def test_squares(file):
+    plain = convert_matrix(file("1,2", "0,4"), "val")
+    assert (plain.matrices[0].run, plain.matrices[0].step) == (".", 0)
+    assert dense(plain) == [[[1, 2], [0, 4]]]
+    assert plain.understood == (
+        "a square of 2 classes without names",
+        "rows are true, columns are predicted; if it is the other way round, pass --transposed",
+    )
+    named = convert_matrix(file(",cat,dog", "cat,1,2.5", "dog,0,4"), "val", transposed=True)
+    assert named.matrices[0].matrix == ConfusionMatrix.from_dense([[1, 0], [2.5, 4]], ["cat", "dog"])
+    assert named.understood == ("a square of 2 classes with names", "rows are predicted, columns are true")
+    given = convert_matrix(file("1,2", "0,4"), "val", class_names=["cat", "dog"])
+    assert given.matrices[0].matrix.class_names == ("cat", "dog")
+
+
+@pytest.mark.parametrize(
+    ("lines", "message", "options"),
+    [
+        (["1,2", "0,4"], ": there is no tag in it; pass --tag", {"tag": None}),
+        (["1,2", "0,4,5"], ", line 2: expected 2 counts, as there are rows, got 3", {}),
+        (["1,2", "0,4", "1,1"], ", line 1: expected 3 counts, as there are rows, got 2", {}),
+        (["1,2", "0,x"], ", line 2: expected a number as count, got 'x'", {}),
+        ([",a,b", "b,1,2", "a,3,4"], ": expected the same names above the columns and before the rows, got ['a', 'b'] and ['b', 'a']", {}),
+        ([",a,b", "a,1,2", "b,3,4"], ": it has the class names ['a', 'b'], but others were given: ['b', 'a']", {"class_names": ["b", "a"]}),
+    ],
+)
+def test_squares_that_cannot_be_understood(file, lines, message, options):
+    refused(convert_matrix, file(*lines), message, **{"tag": "val", **options})
+
+
+def test_counts_below_zero(file):
+    with pytest.raises(ValueError, match=r"expected counts of at least 0, got -2.0 at \(true 0, predicted 1\)"):
+        convert_matrix(file("1,-2", "0,4"), "val")

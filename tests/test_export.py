@@ -1,0 +1,134 @@
+import io
+import json
+import re
+import subprocess
+import sys
+import xml.etree.ElementTree as ET
+
+import matplotlib.image
+import numpy as np
+import pandas as pd
+import pytest
+
+from tb_confmat_plugin import ConfusionMatrix
+from tb_confmat_plugin.convert import logged_matrix
+from tb_confmat_plugin.export import FORMATS
+
+NAMES = ["cat", "a,b", "50% & {x_1}"]
+COUNTS = [[11, 2, 5], [0, 13, 0], [1, 0, 0]]
+LOGGED = logged_matrix("runs/first", "val", 3, 1000.5, ConfusionMatrix.from_dense(COUNTS, NAMES))
+WEIGHTED = logged_matrix("second", "val", 4, 7.0, ConfusionMatrix.from_dense([[0.5, 0], [2, 0]]))
+
+
+def written(name, *matrices, normalize=None):
+    return FORMATS[name].write(matrices or (LOGGED,), normalize)
+
+
+def test_cells():
+    frame = pd.read_csv(io.BytesIO(written("csv", LOGGED, WEIGHTED)), dtype={"true": str, "predicted": str})
+    assert list(frame.columns) == ["run", "tag", "step", "wall_time", "true", "predicted", "count"]
+    assert frame.run.tolist() == ["runs/first"] * 5 + ["second"] * 2
+    assert frame.wall_time.tolist() == [1000.5] * 5 + [7.0] * 2
+    table = frame[frame.run == "runs/first"].pivot_table("count", "true", "predicted", fill_value=0).loc[NAMES, NAMES]
+    assert table.to_numpy().tolist() == COUNTS
+    assert frame[frame.run == "second"][["true", "predicted", "count"]].to_numpy().tolist() == [["0", "0", 0.5], ["1", "0", 2]]
+
+
+def test_dense():
+    frame = pd.read_csv(io.BytesIO(written("csv-dense")), index_col=0)
+    assert frame.index.tolist() == list(frame.columns) == NAMES
+    assert frame.index.name == "true\\predicted"
+    assert frame.to_numpy().tolist() == COUNTS
+
+
+def test_dense_shares():
+    frame = pd.read_csv(io.BytesIO(written("csv-dense", normalize="pred")), index_col=0)
+    np.testing.assert_array_equal(frame.to_numpy(), LOGGED.matrix.normalize("pred"))
+    never = logged_matrix(".", "val", 0, 0, ConfusionMatrix.from_dense([[0, 0], [1, 3]]))
+    assert written("csv-dense", never, normalize="true").decode() == "true\\predicted,0,1\n0,,\n1,0.25,0.75\n"
+
+
+def test_json():
+    first, second = json.loads(written("json", LOGGED, WEIGHTED))
+    assert first == {
+        "run": "runs/first",
+        "tag": "val",
+        "step": 3,
+        "wall_time": 1000.5,
+        "num_classes": 3,
+        "class_names": NAMES,
+        "total": 32,
+        "cells": [[0, 0, 11], [0, 1, 2], [0, 2, 5], [1, 1, 13], [2, 0, 1]],
+    }
+    assert (second["class_names"], second["total"], second["cells"]) == (None, 2.5, [[0, 0, 0.5], [1, 0, 2]])
+
+
+def from_latex(text):
+    """The rows of a tabular, with what LaTeX would print in each cell."""
+    body = re.search(r"\\begin\{tabular\}\{(l(r+))\}\n(.*)\\end\{tabular\}", text, re.DOTALL)
+    rows = [line.removesuffix(r"\\").strip() for line in body[3].splitlines() if not line.startswith(r"\hline")]
+    cells = [[cell.strip() for cell in re.split(r"(?<!\\)&", row)] for row in rows]
+    assert {len(row) for row in cells} == {len(body[1])}
+    return [[re.sub(r"\\([&%$#_{}])", r"\1", cell) for cell in row] for row in cells]
+
+
+def test_latex():
+    text = written("latex").decode()
+    assert text.startswith("% val, run runs/first, step 3\n")
+    head, *rows = from_latex(text)
+    assert head == [r"true $\backslash$ predicted", *NAMES]
+    assert rows == [
+        ["cat", r"\textbf{11}", "2", "5"],
+        ["a,b", "0", r"\textbf{13}", "0"],
+        ["50% & {x_1}", "1", "0", r"\textbf{0}"],
+    ]
+
+
+def test_latex_shares():
+    never = logged_matrix(".", "val", 0, 0, ConfusionMatrix.from_dense([[0, 0], [1, 2]]))
+    assert from_latex(written("latex", never, normalize="true").decode())[1:] == [
+        ["0", r"\textbf{--}", "--"],
+        ["1", "0.333", r"\textbf{0.667}"],
+    ]
+
+
+def test_every_letter_that_means_something_to_latex():
+    odd = logged_matrix(".", "a\nb", 0, 0, ConfusionMatrix.from_dense([[1]], ["~^\\<>#$\x1b"]))
+    text = written("latex", odd).decode()
+    row = r"\textasciitilde{}\textasciicircum{}\textbackslash{}\textless{}\textgreater{}\#\$\textbackslash{}x1b & \textbf{1} \\"
+    assert row in text.splitlines()
+    assert text.splitlines()[0] == r"% a\nb, run ., step 0", "a comment ends with its line"
+
+
+def test_png():
+    data = written("png", normalize="true")
+    assert data == written("png", normalize="true")
+    assert data != written("png")
+    picture = matplotlib.image.imread(io.BytesIO(data))
+    assert min(picture.shape[:2]) > 300
+    assert picture.std() > 0.05
+
+
+def test_svg():
+    data = written("svg")
+    assert data == written("svg")
+    texts = ["".join(text.itertext()) for text in ET.fromstring(data).iter("{http://www.w3.org/2000/svg}text")]
+    assert {"val, run runs/first, step 3", "Predicted", "True", *NAMES, "11", "13", "5", "2", "1"} <= set(texts)
+
+
+def test_names_that_utf_8_cannot_hold():
+    odd = logged_matrix(".", "val", 0, 0, ConfusionMatrix.from_dense([[1]], ["\ud83d"]))
+    assert written("csv", odd).decode().splitlines()[1] == ".,val,0,0,\\ud83d,\\ud83d,1"
+    assert json.loads(written("json", odd))[0]["class_names"] == ["\ud83d"]
+
+
+@pytest.mark.parametrize("name", ["png", "svg"])
+def test_without_matplotlib(name, monkeypatch):
+    monkeypatch.setitem(sys.modules, "matplotlib", None)
+    with pytest.raises(ImportError, match=re.escape(f"{name.upper()} needs matplotlib: pip install 'tb-confmat-plugin[plot]'")):
+        written(name)
+
+
+def test_only_pictures_load_matplotlib():
+    script = "import tb_confmat_plugin.export, sys; assert not {'matplotlib', 'torch', 'pandas'} & set(sys.modules)"
+    subprocess.run([sys.executable, "-c", script], check=True)
