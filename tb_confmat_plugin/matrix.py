@@ -419,11 +419,12 @@ def to_confusion_matrix(matrix: Any, class_names: Iterable[Any] | None = None) -
     if hasattr(matrix, "to_confusion_matrix"):
         return to_confusion_matrix(matrix.to_confusion_matrix(), class_names)
     if hasattr(matrix, "compute"):
+        counts = to_confusion_matrix(matrix.compute(), class_names)
         for option in ("normalize", "average"):  # what torchmetrics and Ignite call it
             chosen = getattr(matrix, option, None)
             if chosen not in (None, "none"):
                 raise ValueError(f"expected a metric that counts, got one of shares with {option}={chosen!r}; make it with {option}=None")
-        return to_confusion_matrix(matrix.compute(), class_names)
+        return counts
     if isinstance(matrix, tuple):
         raise TypeError("expected a matrix, got a tuple; for predictions and labels use ConfusionMatrix.from_predictions(preds, target)")
     if hasattr(matrix, "tocoo"):

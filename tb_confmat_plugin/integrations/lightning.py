@@ -211,6 +211,7 @@ def _log(trainer: Any, tag: str, matrix: ConfusionMatrix) -> None:
     # Not global_step: that counts the steps of optimizers, and where Lightning logs "val_loss" is one less.
     step = trainer.fit_loop.epoch_loop._batches_that_stepped
     for writer in writers:
+        writer._get_file_writer()  # opens it again: after fit() Lightning closes it, and logs on with it in test()
         add_confusion_matrix(writer, tag, matrix, step)
 
 
