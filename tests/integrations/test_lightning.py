@@ -323,3 +323,27 @@ def test_without_lightning(monkeypatch):
 def test_one_callback_instead_of_a_list(tmp_path, read_matrices):
     trainer_of(lightning.pytorch, tmp_path, callbacks=ConfusionMatrixCallback(3)).validate(model_of(lightning.pytorch), VAL, verbose=False)
     assert list(read_matrices(tmp_path)) == ["val"]
+
+
+def test_two_processes(world, read_matrices):
+    told = [told["lightning"] for told in world.told]
+    logged = read_matrices(world.where / "lightning")
+    assert {tag: list(steps) for tag, steps in logged.items()} == {"metric": [0, 1, 2, 3], "val": [3, 15], "test": [16]}
+    for epoch, matrix in zip((0, 3), logged["val"].values(), strict=True):
+        pairs = [(true, predicted) for one in told for at, true, predicted in one["seen"] if at == epoch]
+        assert matrix.to_dense().tolist() == confusion_matrix(*zip(*pairs, strict=True), labels=[0, 1, 2]).tolist()
+        assert matrix.total == 40
+    assert (
+        told[0]["matrices"]
+        == told[1]["matrices"]
+        == {tag: logged[tag][step].to_dense().tolist() for tag, step in (("val", 15), ("test", 16))}
+    )
+
+
+def test_what_one_of_two_processes_cannot_count_none_logs(world):
+    first, second = (told["lightning"]["warned"] for told in world.told)
+    wrong = "no confusion matrix 'val' was logged: process 1 of the group got wrong samples; their own messages say which"
+    assert first == [wrong]
+    assert second[0].startswith("no confusion matrix 'val' was logged: expected validation_step to return")
+    assert second[1].startswith(f"{wrong}. Here: label 3 of target is outside num_classes=3")
+    assert len(second) == 2

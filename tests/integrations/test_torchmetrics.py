@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 import torch
 from sklearn.metrics import balanced_accuracy_score, confusion_matrix
+from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 from torch.utils.data import DataLoader, TensorDataset
 from torch.utils.tensorboard import SummaryWriter
 from torchmetrics import MetricCollection
@@ -215,3 +216,18 @@ def test_a_device_gets_its_cells_back():
     metric = ConfusionMatrixMetric(3).to("meta")
     assert {part.device.type for part in metric.cells} == {"meta"}
     assert np.prod(metric.cells[0].shape) == 0
+
+
+def test_our_metric_in_two_processes(world):
+    for told in (told["torchmetrics"] for told in world.told):
+        assert told["idle"] == [pytest.approx(2 / 3), [[1, 0, 0], [0, 0, 1], [0, 0, 1]]], "one of them had no samples"
+        assert told["many"] == [[3, 40_000, 2], [3, 40_001, 2], [3, 40_002, 1], [7, 7, 5]]
+        assert told["value"] == 0.5
+    assert [told["torchmetrics"]["alone"] for told in world.told] == [3, 4], "afterwards each has its own samples again"
+
+
+def test_our_metric_in_two_processes_of_lightning(world, read_matrices):
+    logged = read_matrices(world.where / "lightning")["metric"]
+    scalars = EventAccumulator(str(world.where / "lightning")).Reload().Scalars("accuracy")
+    assert [matrix.total for matrix in logged.values()] == [40] * 4
+    assert [scalar.value for scalar in scalars] == pytest.approx([matrix.metrics()["accuracy"] for matrix in logged.values()])
