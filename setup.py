@@ -19,7 +19,20 @@ setup(
     packages=find_packages(include=["tb_confmat_plugin", "tb_confmat_plugin.*"]),
     package_data={"tb_confmat_plugin": ["py.typed", "http_api.md", "static/index.js", "static/LICENSES.txt"]},
     install_requires=["tensorboard>=2.21", "numpy>=1.26", "pillow>=10"],
-    extras_require={"torch": ["torch>=2.2"], "plot": ["matplotlib>=3.8"]},
+    extras_require={
+        "torch": ["torch>=2.2"],
+        "plot": ["matplotlib>=3.8"],
+        # One for each library of docs/integrations.md.
+        "accelerate": ["accelerate>=1.0"],
+        "ignite": ["pytorch-ignite>=0.5"],
+        "keras": ["keras>=3.5", "torch>=2.2"],
+        "lightning": ["lightning>=2.4"],
+        "sklearn": ["scikit-learn>=1.5", "tensorboardX>=2.6"],
+        "tensorboardx": ["tensorboardX>=2.6"],
+        "torchmetrics": ["torchmetrics>=1.4"],
+        "transformers": ["transformers[torch]>=5"],
+        "wandb": ["wandb>=0.20", "matplotlib>=3.8"],
+    },
     entry_points={"tensorboard_plugins": ["confusion_matrix = tb_confmat_plugin.loader:ConfusionMatrixLoader"]},
     keywords=["tensorboard", "pytorch", "confusion matrix", "classification", "visualization"],
     classifiers=[

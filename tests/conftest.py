@@ -28,7 +28,7 @@ with warnings.catch_warnings():
 os.environ |= {
     "HF_HUB_OFFLINE": "1",
     "KERAS_BACKEND": "torch",
-    "KERAS_HOME": tempfile.mkdtemp(),
+    "KERAS_HOME": os.devnull,
     "WANDB_MODE": "offline",
     "WANDB_ERROR_REPORTING": "false",
     "WANDB_SILENT": "true",

@@ -26,11 +26,18 @@ class ConfusionMatrixCallback(TrainerCallback):
       writer: as for `add_confusion_matrix`; that of the Trainer's own `TensorBoardCallback` if left out (report_to="tensorboard").
       class_names: one distinct name a class; those of `model.config.id2label` when left out.
       ignore_index: samples and tokens whose label is this are left out.
+
+    Raises:
+      ValueError: a model without `config.id2label`, and no `class_names`.
     """
 
     def __init__(self, trainer: Any, writer: Any = None, class_names: Iterable[Any] | None = None, *, ignore_index: int = -100) -> None:
-        config = trainer.model.config
-        names = [config.id2label[index] for index in range(config.num_labels)] if class_names is None else list(class_names)
+        if class_names is None:
+            config = getattr(trainer.model, "config", None)
+            if not hasattr(config, "id2label"):
+                raise ValueError(f"expected a model whose config names its classes, got {type(trainer.model).__name__}; pass class_names")
+            class_names = (config.id2label[index] for index in range(config.num_labels))
+        names = list(class_names)
         self._accumulator = ConfusionMatrixAccumulator(len(names), names, ignore_index)
         self._trainer = trainer
         self._writer = writer

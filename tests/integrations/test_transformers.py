@@ -194,3 +194,11 @@ def test_what_cannot_be_logged_is_warned_of(options, class_names, message, tmp_p
         trainer.train()
     assert trainer.state.epoch == 2, "the training went on"
     assert not logdir.exists() or read_matrices(logdir) == {}
+
+
+def test_a_model_that_does_not_name_its_classes(tmp_path):
+    trainer = trainer_of(tmp_path)
+    trainer.model = torch.nn.Linear(2, 2)
+    with pytest.raises(ValueError, match=r"^expected a model whose config names its classes, got Linear; pass class_names$"):
+        ConfusionMatrixCallback(trainer)
+    ConfusionMatrixCallback(trainer, class_names=["a", "b"])
