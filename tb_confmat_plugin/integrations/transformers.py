@@ -33,7 +33,7 @@ class ConfusionMatrixCallback(TrainerCallback):
 
     def __init__(self, trainer: Any, writer: Any = None, class_names: Iterable[Any] | None = None, *, ignore_index: int = -100) -> None:
         if class_names is None:
-            config = getattr(trainer.model, "config", None)
+            config: Any = getattr(trainer.model, "config", None)
             if not hasattr(config, "id2label"):
                 raise ValueError(f"expected a model whose config names its classes, got {type(trainer.model).__name__}; pass class_names")
             class_names = (config.id2label[index] for index in range(config.num_labels))
