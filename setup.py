@@ -25,6 +25,16 @@ setup(
         "remote": ["fsspec>=2024.2"],
         "s3": ["s3fs>=2024.2"],
         "completion": ["argcomplete>=3"],
+        # One for each library of docs/integrations.md.
+        "accelerate": ["accelerate>=1.0"],
+        "ignite": ["pytorch-ignite>=0.5"],
+        "keras": ["keras>=3.5", "torch>=2.2"],
+        "lightning": ["lightning>=2.4"],
+        "sklearn": ["scikit-learn>=1.5", "tensorboardX>=2.6"],
+        "tensorboardx": ["tensorboardX>=2.6"],
+        "torchmetrics": ["torchmetrics>=1.4"],
+        "transformers": ["transformers[torch]>=5"],
+        "wandb": ["wandb>=0.20", "matplotlib>=3.8"],
     },
     entry_points={
         "tensorboard_plugins": ["confusion_matrix = tb_confmat_plugin.loader:ConfusionMatrixLoader"],

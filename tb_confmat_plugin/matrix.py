@@ -438,11 +438,23 @@ class ConfusionMatrix:
 
 
 def to_confusion_matrix(matrix: Any, class_names: Iterable[Any] | None = None) -> ConfusionMatrix:
-    """Takes what people have: a ConfusionMatrix, a square array of counts, or a scipy sparse matrix of counts."""
+    """Takes what people have: a ConfusionMatrix, a square array or scipy sparse matrix of counts, or something that makes one of these.
+
+    That is an accumulator, or a metric of torchmetrics or Ignite, through its `compute()`; whatever else has a `to_confusion_matrix()`.
+    """
     if isinstance(matrix, ConfusionMatrix):
         if class_names is None:
             return matrix
         return ConfusionMatrix(Classes.of(matrix.num_classes, class_names), matrix.rows, matrix.cols, matrix.values)
+    if hasattr(matrix, "to_confusion_matrix"):
+        return to_confusion_matrix(matrix.to_confusion_matrix(), class_names)
+    if hasattr(matrix, "compute"):
+        counts = to_confusion_matrix(matrix.compute(), class_names)
+        for option in ("normalize", "average"):  # what torchmetrics and Ignite call it
+            chosen = getattr(matrix, option, None)
+            if chosen not in (None, "none"):
+                raise ValueError(f"expected a metric that counts, got one of shares with {option}={chosen!r}; make it with {option}=None")
+        return counts
     if isinstance(matrix, tuple):
         raise TypeError("expected a matrix, got a tuple; for predictions and labels use ConfusionMatrix.from_predictions(preds, target)")
     if hasattr(matrix, "tocoo"):

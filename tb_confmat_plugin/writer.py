@@ -48,7 +48,8 @@ def add_confusion_matrix(
         gives None, as some frameworks' writers do in processes that must not log, nothing is written.
       tag: the name of the series, such as "val".
       matrix: a `ConfusionMatrix`; or a square numpy array, torch tensor or scipy sparse matrix of counts [C, C], rows true and
-        columns predicted.
+        columns predicted; or a `ConfusionMatrixAccumulator`, or a confusion matrix metric of torchmetrics or Ignite, whose `compute()`
+        is then called.
       global_step: the step or epoch, an integer that grows from call to call.
       walltime: seconds since the epoch; now when left out.
       class_names: one distinct name a class; those of the `ConfusionMatrix` when left out.

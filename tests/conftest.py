@@ -24,6 +24,16 @@ with warnings.catch_warnings():
     warnings.simplefilter("ignore", DeprecationWarning)
     import tensorboard.plugin_util  # noqa: F401
 
+# Read by libraries when they are imported, here and in every process that a test starts: no network, and nothing in the home directory.
+os.environ |= {
+    "HF_HUB_OFFLINE": "1",
+    "KERAS_BACKEND": "torch",
+    "KERAS_HOME": os.devnull,
+    "WANDB_MODE": "offline",
+    "WANDB_ERROR_REPORTING": "false",
+    "WANDB_SILENT": "true",
+}
+
 DATA = "/data/plugin/confusion_matrix"
 _ADDRESS = re.compile(r"TensorBoard [\w.]+ at (http://\S+)")
 

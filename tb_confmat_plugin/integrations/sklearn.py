@@ -1,0 +1,65 @@
+"""scikit-learn: a fitted estimator and the data to judge it by, in one call."""
+
+from collections.abc import Iterable
+from typing import Any
+
+import numpy as np
+from sklearn.base import is_regressor
+from sklearn.utils.multiclass import unique_labels
+
+from tb_confmat_plugin.matrix import ConfusionMatrix
+from tb_confmat_plugin.writer import add_confusion_matrix
+
+
+def log_estimator(
+    writer: Any,
+    tag: str,
+    estimator: Any,
+    X: Any,
+    y: Any,
+    global_step: int = 0,
+    *,
+    sample_weight: Any = None,
+    class_names: Iterable[Any] | None = None,
+) -> ConfusionMatrix:
+    """Logs the confusion matrix of what a fitted classifier predicts, and returns it.
+
+    Args:
+      writer: as for `add_confusion_matrix`; without PyTorch, one of tensorboardX.
+      tag: the name of the series, such as "test".
+      estimator: anything with `predict`: a classifier, a pipeline, a search that has been fitted, a detector of outliers.
+      X: the samples, as `estimator.predict` takes them.
+      y: their true labels, [N].
+      global_step: the step; scripts that train once need none.
+      sample_weight: one finite weight of at least 0 a sample, [N].
+      class_names: one distinct name for each of `estimator.classes_`, in that order; the labels themselves when left out. Classes that are
+        in `y` but not in the training data follow them.
+
+    Raises:
+      TypeError, ValueError: a regressor, several outputs a sample, or what `add_confusion_matrix` refuses; nothing has been written then.
+
+    >>> import tempfile
+    >>> from sklearn.dummy import DummyClassifier
+    >>> from tensorboardX import SummaryWriter
+    >>> estimator = DummyClassifier().fit([[0], [0], [0]], ["dog", "dog", "cat"])
+    >>> with SummaryWriter(tempfile.mkdtemp()) as writer:
+    ...     log_estimator(writer, "test", estimator, X=[[0], [0]], y=["cat", "dog"]).to_dense().tolist()
+    [[0, 1], [0, 1]]
+    """
+    if is_regressor(estimator):
+        raise TypeError(f"expected a classifier, got the regressor {type(estimator).__name__}")
+    predicted, true = np.asarray(estimator.predict(X)), np.asarray(y)
+    if not predicted.ndim == true.ndim == 1:
+        raise ValueError(
+            "expected one label a sample, "
+            f"got predictions of shape {list(predicted.shape)} and y of shape {list(true.shape)}; log each output of its own"
+        )
+    labels = unique_labels(true, predicted)
+    known = np.asarray(getattr(estimator, "classes_", labels))
+    labels = np.concatenate([known, np.setdiff1d(labels, known)])
+    names = [str(label) for label in labels] if class_names is None else [*class_names, *map(str, labels[len(known) :])]
+    order = np.argsort(labels, kind="stable")
+    preds, target = (order[np.searchsorted(labels, some, sorter=order)] for some in (predicted, true))
+    matrix = ConfusionMatrix.from_predictions(preds, target, class_names=names, sample_weight=sample_weight)
+    add_confusion_matrix(writer, tag, matrix, global_step)
+    return matrix

@@ -1,0 +1,66 @@
+"""Every snippet of docs/integrations.md runs, and logs."""
+
+import re
+import subprocess
+import sys
+from importlib.metadata import metadata, requires
+from pathlib import Path
+
+import pytest
+
+DOCS = Path(__file__).parents[2] / "docs" / "integrations.md"
+SECTIONS = re.findall(r"^## (.+?)\n(.*?)(?=^## |\Z)", DOCS.read_text("utf-8"), re.DOTALL | re.MULTILINE)
+
+
+@pytest.mark.filterwarnings("ignore:The '.*_dataloader' does not have many workers")  # Lightning's advice, on machines of many cores
+@pytest.mark.parametrize(("name", "text"), SECTIONS, ids=[name for name, _ in SECTIONS])
+def test_snippet_runs_and_logs(name, text, tmp_path, monkeypatch, read_log):
+    """In this process, since to import all of these libraries anew would take most of the time."""
+    monkeypatch.chdir(tmp_path)
+    snippets = re.findall(r"```python\n(.*?)```", text, re.DOTALL)
+    assert len(snippets) == 1
+    exec(compile(snippets[0], f"{DOCS} {name}", "exec"), {"__name__": "__main__"})
+    if name == "Weights & Biases":
+        assert len(list(tmp_path.rglob("*.table.json"))) == 2
+    else:
+        logged = [value for path in {file.parent for file in tmp_path.rglob("*tfevents*")} for value in read_log(path)]
+        assert any(value.content == b"matrix" for value in logged)
+
+
+def test_the_table_leads_to_every_section():
+    rows = re.findall(r"^\| \[(.+?)\]\(#(.+?)\)", DOCS.read_text("utf-8"), re.MULTILINE)
+    assert rows == [(name, name.lower().replace(" ", "-").replace("&", "")) for name, _ in SECTIONS]
+    assert len(rows) == 8
+
+
+def test_every_extra_named_is_there():
+    """Each installs alone: none asks for an other one, and the core asks for none."""
+    head = DOCS.read_text("utf-8").partition("| you use")[0]
+    named = set(re.findall(r"`([a-z]+)`", head)) | set(re.findall(r"'\.\[(.+?)\]'", head))
+    needed = requires("tb-confmat-plugin")
+    assert named == set(metadata("tb-confmat-plugin").get_all("Provides-Extra")) - {"torch", "plot"}
+    assert {re.split(r"[^\w-]", line)[0] for line in needed if "extra ==" not in line} == {"tensorboard", "numpy", "pillow"}
+
+
+LIBRARIES = {
+    "accelerate",
+    "ignite",
+    "keras",
+    "lightning",
+    "pytorch_lightning",
+    "sklearn",
+    "tensorboardX",
+    "torchmetrics",
+    "transformers",
+    "wandb",
+}
+CORE = (
+    "import sys, tb_confmat_plugin.integrations; from tb_confmat_plugin import *; print(*{name.partition('.')[0] for name in sys.modules})"
+)
+
+
+def test_the_core_loads_none_of_them():
+    done = subprocess.run([sys.executable, "-W", "error", "-c", CORE], capture_output=True, text=True, check=True)
+    loaded = set(done.stdout.split())
+    assert {"torch", "tensorboard", "tb_confmat_plugin"} <= loaded
+    assert loaded & LIBRARIES == set()
