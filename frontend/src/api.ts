@@ -46,6 +46,21 @@ export async function fetchRecords(run: string, tag: string, first: number, last
   return unframed(await (await get('records', query)).arrayBuffer());
 }
 
+/** As fetchSeries, of the steps that have examples. */
+export async function fetchExampleSeries(tag: string): Promise<readonly SeriesInfo[]> {
+  return (await (await get('example_series', { tag })).json()).series;
+}
+
+export async function fetchExamples(run: string, tag: string, step: number): Promise<LoggedRecord | null> {
+  const query = { run, tag, first: String(step), last: String(step) };
+  return unframed(await (await get('example_records', query)).arrayBuffer())[0] ?? null;
+}
+
+/** The address of an image; what is there is a PNG or WebP file, or nothing. */
+export function imageAddress(run: string, { pack, name }: { pack: string; name: string }): string {
+  return `image?${new URLSearchParams({ run, pack, name })}`;
+}
+
 export async function fetchClasses(run: string, id: string): Promise<Uint8Array> {
   return new Uint8Array(await (await get('classes', { run, id })).arrayBuffer());
 }

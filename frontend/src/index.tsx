@@ -2,9 +2,10 @@
 
 import { render as mount } from 'preact';
 import chartStyle from 'uplot/dist/uPlot.min.css';
+import { followExamples } from './gallery';
 import { onDarkMode, onReload, runFilter } from './host';
 import { followLink } from './link';
-import { dark, followChoices } from './seen';
+import { dark, followChoices, panelTab, view } from './seen';
 import { rememberSettings } from './settings';
 import { refresh, runPattern, tags } from './state';
 import style from './style.css';
@@ -23,6 +24,7 @@ export function render(): void {
   rememberSettings();
   runPattern.value = runFilter();
   followChoices();
+  followExamples(() => view.value === 'gallery' || view.value === 'matrix' || panelTab.value === 'cell');
   mount(<App />, document.body);
   followLink().then(() => {
     if (tags.value === null) refresh();

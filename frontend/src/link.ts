@@ -54,7 +54,7 @@ export async function applyView(text: string): Promise<void> {
   const query = new URLSearchParams(text);
   const get = (key: string) => query.get(key);
   batch(() => {
-    seen.view.value = one(get('view'), ['matrix', 'compare', 'difference', 'timeline']);
+    seen.view.value = one(get('view'), ['matrix', 'compare', 'difference', 'timeline', 'gallery']);
     seen.normalize.value = one(get('normalize'), ['counts', 'true', 'pred', 'all']);
     seen.color.value = one(get('color'), ['linear', 'log']);
     seen.paletteName.value = one(get('palette'), ['blue-orange', 'green-red', 'cividis', 'viridis']);
@@ -115,8 +115,9 @@ function parsed<T>(text: string | null): T | null {
 
 /** Opens the view that the address holds, if it does, and keeps the address up with what is looked at from then on. */
 export async function followLink(): Promise<void> {
-  storage = linkStorage();
-  written = storage.get();
+  const here = linkStorage();
+  storage = here;
+  written = here.get();
   // A page that is loaded again shows what was looked at last, also where its address had not caught up with it.
   const [address, latest] = JSON.parse(session.get() ?? '["", ""]');
   const asked = written !== '' && written === address ? latest : written;
@@ -127,8 +128,8 @@ export async function followLink(): Promise<void> {
     clearTimeout(timer);
     timer = setTimeout(write, QUIET_MILLISECONDS);
   });
-  storage.onChange(() => {
-    const now = storage?.get() ?? '';
+  here.onChange(() => {
+    const now = here.get();
     if (now === written) return;
     written = now;
     if (now) applyView(now);

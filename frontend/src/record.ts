@@ -74,16 +74,16 @@ export function problemAtSight(record: Uint8Array): string | null {
   return null;
 }
 
-interface Opened {
+export interface Opened {
   header: Record<string, unknown>;
   body: Uint8Array;
   at: number;
 }
 
-async function opened(record: Uint8Array, type: string): Promise<Opened> {
+export async function opened(record: Uint8Array, type: string, mostBytes = MAX_BODY_BYTES): Promise<Opened> {
   const problem = problemAtSight(record);
   if (problem) throw new RecordError(problem);
-  const body = await inflated(record.subarray(5));
+  const body = await inflated(record.subarray(5), mostBytes);
   let header: unknown;
   let at = 4;
   try {
@@ -101,7 +101,7 @@ async function opened(record: Uint8Array, type: string): Promise<Opened> {
   return { header, body, at };
 }
 
-async function inflated(data: Uint8Array): Promise<Uint8Array> {
+async function inflated(data: Uint8Array, mostBytes: number): Promise<Uint8Array> {
   const stream = new DecompressionStream('deflate');
   const writer = stream.writable.getWriter();
   // A damaged stream fails the reader below too, which reports it; here it would only be reported twice.
@@ -116,9 +116,9 @@ async function inflated(data: Uint8Array): Promise<Uint8Array> {
       if (done) break;
       chunks.push(value);
       length += value.length;
-      if (length > MAX_BODY_BYTES) {
+      if (length > mostBytes) {
         await reader.cancel();
-        throw new RecordError('larger than 256 MiB when unpacked');
+        throw new RecordError(`larger than ${mostBytes / 2 ** 20} MiB when unpacked`);
       }
     }
   } catch (error) {
@@ -179,7 +179,7 @@ function isObject(value: unknown): value is Record<string, unknown> {
   return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
 
-function wholeNumber(header: Record<string, unknown>, field: string, least: number, most: number): number {
+export function wholeNumber(header: Record<string, unknown>, field: string, least: number, most: number): number {
   const value = header[field];
   if (typeof value !== 'number' || !Number.isInteger(value) || value < least || value > most) {
     throw new RecordError(`damaged record: ${field} is ${JSON.stringify(value)}, expected an integer from ${least} to ${most}`);

@@ -45,7 +45,7 @@ import {
   tag,
 } from './state';
 
-export type View = 'matrix' | 'compare' | 'difference' | 'timeline';
+export type View = 'matrix' | 'compare' | 'difference' | 'timeline' | 'gallery';
 export type PanelTab = 'summary' | 'classes' | 'confusions' | 'cell';
 /** Which classes are shown: all, those that match the search, or so many of the worst. */
 export type Part = 'all' | 'matches' | number;

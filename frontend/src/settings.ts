@@ -5,7 +5,7 @@ import { WHOLE } from './metrics';
 import { barScale, color, metric, normalize, paletteName, panelTab, range, view } from './seen';
 
 const CHOICES: Record<string, { signal: Signal<string>; values: readonly string[] }> = {
-  view: { signal: view as Signal<string>, values: ['matrix', 'compare', 'difference', 'timeline'] },
+  view: { signal: view as Signal<string>, values: ['matrix', 'compare', 'difference', 'timeline', 'gallery'] },
   panel: { signal: panelTab as Signal<string>, values: ['summary', 'classes', 'confusions', 'cell'] },
   metric: { signal: metric as Signal<string>, values: WHOLE.map(({ name }) => name) },
   normalize: { signal: normalize as Signal<string>, values: ['counts', 'true', 'pred', 'all'] },

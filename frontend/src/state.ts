@@ -408,7 +408,7 @@ function seriesOf(ofTag: string, info: SeriesInfo): Series {
   return new Series(ofTag, info, () => noticed.value++);
 }
 
-function report(where: string, what: string): void {
+export function report(where: string, what: string): void {
   reports.value = new Map(reports.value).set(where, { where, what });
 }
 

@@ -36,7 +36,7 @@ function anyNames(): string[] {
 
 describe('placed', () => {
   test('adds up every count where its classes go, in order, with its marginals', () => {
-    for (let round = 0; round < 200; round++) {
+    for (let round = 0; round < 120; round++) {
       const n = whole(draw, 1, 20);
       const size = whole(draw, 1, round % 2 ? n : n + 3);
       const counts = randomCounts(draw, n, [0.05, 0.4, 1][round % 3]);
@@ -49,8 +49,8 @@ describe('placed', () => {
   });
 
   test('a permutation and its inverse give the matrix back', () => {
-    const n = 3000;
-    const cells = new Map(Array.from({ length: 20_000 }, () => [whole(draw, 0, n * n - 1), whole(draw, 1, 9)]));
+    const n = 1500;
+    const cells = new Map(Array.from({ length: 8000 }, () => [whole(draw, 0, n * n - 1), whole(draw, 1, 9)]));
     const sorted = [...cells].sort(([a], [b]) => a - b);
     const matrix = matrixFromCells(
       n,

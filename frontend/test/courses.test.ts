@@ -65,7 +65,7 @@ describe('drawCourses', () => {
     'a strip for each of %i runs, from the first step at the left to the last, in the shade of its values',
     (runs) => {
       let strips = 0;
-      for (let round = 0; round < 40; round++) {
+      for (let round = 0; round < 14; round++) {
         // Prime, so that no step begins between two pixels but the first.
         const inner = PRIMES[round % PRIMES.length];
         const size = inner < 4 ? inner : inner + 1;

@@ -149,6 +149,12 @@ describe('linkStorage', () => {
       expect(storage.address()).toBe('http://localhost/plugin/#custom');
     });
 
+    test('is empty where the store has nothing', () => {
+      const tf_storage = { getString: () => null, setString: () => undefined };
+      stubWindow({}, { tensorboard: { tf_storage } });
+      expect(linkStorage().get()).toBe('');
+    });
+
     test('calls back when the address around is changed', () => {
       const { listeners } = inTensorBoard();
       const look = vi.fn();

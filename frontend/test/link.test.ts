@@ -166,7 +166,7 @@ describe('a link', () => {
 
   test('brings back what was looked at, wherever it is opened', async () => {
     const different = new Set<string>();
-    for (let round = 0; round < 40; round++) {
+    for (let round = 0; round < 15; round++) {
       await lookAround();
       const [text, before] = [link.encodeView(), looks()];
       different.add(text);
@@ -175,7 +175,7 @@ describe('a link', () => {
       expect(looks()).toEqual(before);
       expect(link.encodeView()).toBe(text);
     }
-    expect(different.size).toBe(40);
+    expect(different.size).toBe(15);
   });
 
   test('is opened by one who looks at something else', async () => {
@@ -196,6 +196,19 @@ describe('a link', () => {
     await seen.chooseOrder('support');
     await link.applyView(text);
     expect(looks()).toEqual(before);
+  });
+
+  // What the one asks for is taken for the other's.
+  test.fails('that is opened while another is being opened wins', async () => {
+    await lookAround();
+    const first = link.encodeView();
+    for (let round = 0; round < 4; round++) {
+      await lookAround();
+      const [text, before] = [link.encodeView(), looks()];
+      await reopen();
+      await Promise.all([link.applyView(first), link.applyView(text)]);
+      expect(looks()).toEqual(before);
+    }
   });
 
   test('that tells of what is no longer there shows what is', async () => {
@@ -257,38 +270,44 @@ describe('a link that is hostile or was cut off does no harm', () => {
     return broken.length === 0 ? null : `${broken}: ${JSON.stringify(looks(), (key, value) => (key === 'shown' ? '' : value))}`;
   }
 
-  const ODD = ['', ' ', 'x', '-1', '0', '1.5', '1e999', '-1e999', 'NaN', '[]', '{}', 'null', '"a"', '5', '[1,2,3]', '__proto__', 'constructor', '<b>', '0 0', '0 0 a', '9 9 a', '-1 0 a', 'a b 2', '0 0 1e999', 'x'.repeat(5000)]; // biome-ignore format: as many as there are
+  const ODD = ['', 'x', '-1', '1.5', '1e999', 'NaN', '[]', 'null', '__proto__', '0 0', '9 9 a', '-1 0 a', 'a b 2', '0 0 1e999', 'x'.repeat(5000)]; // biome-ignore format: as many as there are
   const KEYS = ['step', 'view', 'normalize', 'color', 'palette', 'range', 'extent', 'bars', 'below', 'diagonal', 'show', 'worst', 'find', 'subject', 'baseline', 'since', 'panel', 'metric', 'cell', 'camera', 'tag', 'run']; // biome-ignore format: as many as there are
 
-  test.each(KEYS)('%s', async (key) => {
-    for (const odd of ODD) {
-      await link.applyView(new URLSearchParams({ [key]: odd }).toString());
-      expect(`${odd.slice(0, 50)}: ${harm()}`).toBe(`${odd.slice(0, 50)}: null`);
+  /** Looks at what a text says; what that broke, in words. */
+  async function harmOf(text: string): Promise<string | null> {
+    await link.applyView(text);
+    const found = harm();
+    return found && `${text.slice(0, 60)}: ${found}`;
+  }
+
+  test('any key with any value', async () => {
+    for (const key of KEYS) {
+      for (const odd of ODD) expect(await harmOf(new URLSearchParams({ [key]: odd }).toString())).toBeNull();
     }
   });
 
-  test.each([
-    'range=fixed',
-    'range=fixed&extent=5',
-    'range=fixed&extent={"correct":{"least":1,"most":2}}',
-    'range=fixed&extent={"correct":{"least":1,"most":2},"wrong":null}',
-    'range=fixed&extent={"correct":{"least":1,"most":"2"},"wrong":{"least":1,"most":2}}',
-    'order=["evil","a",1]',
-    'order=[["name"],"a",1]',
-    'order=["name",{"a":1},1]',
-    'order=["name","gone",1]',
-    'order={"0":"name"}',
-    'order=["support"]',
-    'show=2&worst=0',
-    'show=2&worst=0 x',
-    'show=2&worst=0 99',
-    'show=2&worst=',
-    'show=1e9&worst=0 1',
-    'show=2',
-    'show=matches&find=zzz',
-  ])('%s', async (text) => {
-    await link.applyView(text);
-    expect(harm()).toBeNull();
+  test('what has the right beginning', async () => {
+    for (const text of [
+      'range=fixed',
+      'range=fixed&extent=5',
+      'range=fixed&extent={"correct":{"least":1,"most":2}}',
+      'range=fixed&extent={"correct":{"least":1,"most":2},"wrong":null}',
+      'range=fixed&extent={"correct":{"least":1,"most":"2"},"wrong":{"least":1,"most":2}}',
+      'order=["evil","a",1]',
+      'order=[["name"],"a",1]',
+      'order=["name",{"a":1},1]',
+      'order=["name","gone",1]',
+      'order={"0":"name"}',
+      'order=["support"]',
+      'show=2&worst=0',
+      'show=2&worst=0 x',
+      'show=2&worst=0 99',
+      'show=2&worst=',
+      'show=1e9&worst=0 1',
+      'show=2',
+      'show=matches&find=zzz',
+    ])
+      expect(await harmOf(text)).toBeNull();
   });
 
   test('every so often cut off', async () => {
@@ -299,9 +318,8 @@ describe('a link that is hostile or was cut off does no harm', () => {
     state.cursor.value = { trueClass: 2, predictedClass: 1, run: RUNS[1] };
     state.camera.value = { x: -3, y: -4, k: 2 };
     const text = link.encodeView();
-    for (let length = text.length; length >= 0; length -= 3) {
-      await link.applyView(text.slice(0, length));
-      expect(`${text.slice(0, length)}: ${harm()}`).toBe(`${text.slice(0, length)}: null`);
+    for (let length = text.length; length >= 0; length -= 5) {
+      expect(await harmOf(text.slice(0, length))).toBeNull();
     }
   });
 });
@@ -342,12 +360,13 @@ describe('the address', () => {
     await reopen();
     await link.followLink();
     expect(looks()).toEqual(before);
+    const asked = () => server.asked.filter(({ route }) => route === 'tags').length;
+    const reloads = asked() + 1;
     address.hash = hashOf('tag=val&run=a&step=5&view=timeline');
     changed();
+    await until(() => expect(asked()).toBe(reloads));
     await until(() => expect([state.tag.value, state.step.value, seen.view.value]).toEqual(['val', 5, 'timeline']));
     await until(() => expect(state.loading.value).toBe(false));
-    const asked = () => server.asked.filter(({ route }) => route === 'tags').length;
-    const reloads = asked();
     changed(); // as it was
     address.hash = '';
     changed();

@@ -83,6 +83,8 @@ describe('the classes of several runs', () => {
     expect(seen.shownShare.value).toBeNull();
     seen.choosePart(3);
     expect([seen.arrangement.value, seen.worstShown.value]).toEqual([null, []]);
+    seen.goToClasses(0, 1);
+    expect([state.cursor.value?.run, seen.told.value]).toEqual(['', null]);
   });
 });
 

@@ -93,6 +93,14 @@ test('a step visited in passing is there, and what is looked at stays nearest', 
   expect(STEPS.filter((step) => series.ready(step))).toEqual([0, 10, 20, 30]);
 });
 
+test('of steps that are only visited the first are kept', async () => {
+  const record = await emptyMatrix(1_500_000);
+  for (const step of STEPS.slice(0, 5)) server.log('val', 'run', step, record);
+  const series = seriesNow();
+  for (const step of STEPS.slice(0, 5)) await series.visit(step);
+  expect(STEPS.filter((step) => series.ready(step))).toEqual([0, 10]);
+});
+
 test('a step that arrives twice stays what it is', async () => {
   await logSteps(STEPS);
   server.log('val', 'run', 20, golden('damaged'));

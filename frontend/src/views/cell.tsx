@@ -12,6 +12,7 @@ import { twoProportions } from '../significance';
 import { chosenRuns, cursor, goToStep, runSlots, series, subject } from '../state';
 import { Between, bestOf, type ClassFigure, courseOfClass } from './classes';
 import { changeInWords } from './difference';
+import { Examples } from './examples';
 import { Line } from './line';
 
 const SHARES = [
@@ -61,6 +62,9 @@ export function CellPanel() {
       </p>
       <Course />
       {isClass && classAt(trueClass) >= 0 && <Best index={classAt(trueClass)} />}
+      {Math.min(classAt(trueClass), classAt(predictedClass)) >= 0 && (
+        <Examples trueClass={classAt(trueClass)} predictedClass={classAt(predictedClass)} />
+      )}
     </div>
   );
 }

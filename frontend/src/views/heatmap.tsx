@@ -1,17 +1,21 @@
 // The Matrix view: the heatmap of every chosen run, side by side.
 
 import { useMemo } from 'preact/hooks';
-import { cellSize } from '../camera';
+import { type Camera, cellSize, visibleClasses } from '../camera';
 import { exactCount, percent, shareOf } from '../format';
+import { marked } from '../gallery';
 import { cellNumbers, cutInTheMiddle, LABEL_SIZE, numberSize } from '../marks';
-import { countAt, type Matrix } from '../matrix';
+import { countAt, denominator, type Matrix } from '../matrix';
+import { inkOn } from '../palette';
 import { drawCells, type Picture } from '../raster';
 import { dark, hideBelow, hideDiagonal, normalize, type Pane, palette, panes, scale, seenClasses, told } from '../seen';
+import { subject } from '../state';
 import { Pair, Tooltip } from './cursor';
 import { GAP, INK, type Layout, panelsIn, Sheet } from './sheet';
 import { FONT, measureIn, type Painter, paintPixels, type Surface } from './surface';
 
 const PROBLEM_WIDTH = 360;
+const MARKS_FROM = 14;
 const STEP_NOTE = 72; // the room for a run's step beside its name
 const measureLabel = measureIn(LABEL_SIZE);
 
@@ -62,6 +66,7 @@ interface CellsProps {
 
 function Cells({ run, matrix, layout, stale, list }: CellsProps) {
   const { muted } = INK[dark.value ? 'dark' : 'light'];
+  const marks = run === subject.value ? marked.value : null;
   const paint = useMemo(() => {
     const picture = {
       matrix,
@@ -71,8 +76,8 @@ function Cells({ run, matrix, layout, stale, list }: CellsProps) {
       hideDiagonal: hideDiagonal.value,
       hideBelow: hideBelow.value,
     };
-    return painterOf(picture, muted);
-  }, [matrix, normalize.value, scale.value, palette.value, hideDiagonal.value, hideBelow.value, muted]);
+    return painterOf(picture, muted, marks);
+  }, [marks, matrix, normalize.value, scale.value, palette.value, hideDiagonal.value, hideBelow.value, muted]);
   return (
     <Sheet
       run={run}
@@ -91,12 +96,46 @@ function Cells({ run, matrix, layout, stale, list }: CellsProps) {
   );
 }
 
-function painterOf(picture: Picture, muted: string): Painter {
+type Marks = ((row: number, column: number) => boolean) | null;
+
+function painterOf(picture: Picture, muted: string, marks: Marks): Painter {
   return (surface, side, view) => {
     const size = cellSize(view, side, picture.matrix.numClasses);
     paintPixels(surface, side, view, size, (pixels, within, camera) => drawCells(pixels, within, camera, picture));
     paintNumbers(surface, cellNumbers(side, view, picture, muted, measureIn(numberSize(size))), numberSize(size));
+    if (marks && size >= MARKS_FROM) paintMarks(surface, side, view, size, picture, marks);
   };
+}
+
+/** A corner on the cells that have examples. */
+function paintMarks(
+  surface: Surface,
+  side: number,
+  view: Camera,
+  size: number,
+  picture: Picture,
+  marks: NonNullable<Marks>,
+): void {
+  const { matrix, palette: colors, normalize: of, scale: by } = picture;
+  const across = visibleClasses(view.x, size, side, matrix.numClasses);
+  const down = visibleClasses(view.y, size, side, matrix.numClasses);
+  const long = Math.min(8, size / 3);
+  for (let row = down.first; row <= down.last; row++) {
+    for (let column = across.first; column <= across.last; column++) {
+      if (!marks(row, column)) continue;
+      const value = countAt(matrix, row, column) / denominator(matrix, of, row, column);
+      const color = row === column ? colors.correct[by.correct(value)] : colors.wrong[by.wrong(value)];
+      const [x, y] = [view.x + (column + 1) * size - 2, view.y + row * size + 1];
+      surface.fillStyle = inkOn(color);
+      surface.globalAlpha = 0.55;
+      surface.beginPath();
+      surface.moveTo(x - long, y);
+      surface.lineTo(x, y);
+      surface.lineTo(x, y + long);
+      surface.fill();
+      surface.globalAlpha = 1;
+    }
+  }
 }
 
 export function paintNumbers(

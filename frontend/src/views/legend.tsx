@@ -3,6 +3,7 @@
 import type { ComponentChildren } from 'preact';
 import { mostChanged } from '../difference';
 import { shortValue } from '../format';
+import { marked } from '../gallery';
 import { gradientOf } from '../marks';
 import { type Ramp as Colors, divergingRamps, runColor } from '../palette';
 import { middleOf } from '../scale';
@@ -15,6 +16,7 @@ export function Legend() {
   const undefinedShares =
     (normalize.value === 'pred' && matrices.some((matrix) => matrix.predicted.includes(0))) ||
     (normalize.value === 'all' && matrices.some((matrix) => matrix.total === 0));
+  if (view.value === 'gallery') return null;
   return (
     <section class="legend" aria-label="Legend">
       {view.value === 'matrix' && <Heat />}
@@ -22,6 +24,7 @@ export function Legend() {
       {(view.value === 'compare' || view.value === 'timeline') && <RunColors />}
       {view.value !== 'timeline' && <Key mark="zero">{view.value === 'difference' ? 'no change' : 'zero'}</Key>}
       {neverSeen && <Key mark="never-seen">class never seen</Key>}
+      {view.value === 'matrix' && marked.value && <Key mark="has-examples">has examples</Key>}
       {view.value === 'matrix' && undefinedShares && <Key mark="undefined">undefined (n/a)</Key>}
     </section>
   );

@@ -6,6 +6,7 @@ import { panelTab, revealed, seenClasses, told, view } from '../seen';
 import { camera, cursor, hover, loading, moveStep, shown, subject } from '../state';
 import { Compare } from './compare';
 import { Difference } from './difference';
+import { Gallery } from './gallery';
 import { Heatmaps } from './heatmap';
 import { panelsIn } from './sheet';
 import { Timeline } from './timeline';
@@ -37,7 +38,7 @@ export function Matrices() {
     camera.value = withCellInView(centered(cell, wanted, side, list.size), cell, side, list.size);
     revealed.value = null;
   }, [cell]);
-  const View = { matrix: Heatmaps, compare: Compare, difference: Difference, timeline: Timeline }[view.value];
+  const View = { matrix: Heatmaps, compare: Compare, difference: Difference, timeline: Timeline, gallery: Gallery }[view.value];
   return (
     <div
       class="matrices"
@@ -73,7 +74,7 @@ function centered(cell: Cell, k: number, side: number, n: number) {
 
 /** What a key does; whether it does anything. */
 function press(event: KeyboardEvent, side: number): boolean {
-  if (event.altKey || event.metaKey || (event.target as HTMLElement).closest('button, input, select')) return false;
+  if (event.altKey || event.metaKey || (event.target as HTMLElement).closest('button, input, select, dialog')) return false;
   const at = cursor.value;
   const n = seenClasses.value.size;
   const run = at?.run ?? subject.value;

@@ -2,6 +2,7 @@
 
 import { Check, Link, Settings2 } from 'lucide';
 import { useState } from 'preact/hooks';
+import { hasExamples } from '../gallery';
 import { copyLink } from '../link';
 import {
   barScale,
@@ -37,6 +38,7 @@ const VIEWS: readonly (readonly [View, string])[] = [
   ['compare', 'Compare'],
   ['difference', 'Difference'],
   ['timeline', 'Timeline'],
+  ['gallery', 'Gallery'],
 ];
 const PARTS = [10, 20, 50, 100];
 
@@ -95,7 +97,7 @@ function Views() {
   return (
     <fieldset class="views">
       <legend class="unseen">View</legend>
-      {VIEWS.map(([name, text]) => (
+      {VIEWS.filter(([name]) => name !== 'gallery' || hasExamples.value || view.value === name).map(([name, text]) => (
         <label key={name} class={view.value === name ? 'chosen' : ''}>
           <input type="radio" name="view" checked={view.value === name} onChange={() => chooseView(name)} />
           {text}

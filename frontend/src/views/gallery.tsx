@@ -1,0 +1,80 @@
+// The Gallery view: the worst confusions, each with its examples and an exemplar of both classes.
+
+import { exactCount, nameOf, percent } from '../format';
+import { cellKey, galleryCells, galleryColumns, galleryRows, hasExamples, shelf } from '../gallery';
+import { classes, goToClasses } from '../seen';
+import { keptInWords, Large, OtherStep, Strip } from './examples';
+
+export function Gallery() {
+  const now = shelf.value;
+  if (!hasExamples.value)
+    return <p class="waiting">No examples were logged: give update(…, images=…, texts=…, ids=…) what to keep</p>;
+  if (!now) return <p class="waiting">Loading the examples…</p>;
+  const { names } = classes.value;
+  return (
+    <div class="gallery">
+      <div class="gallery-head">
+        <Count label="Confusions" signal={galleryRows} most={50} />
+        <Count label="Examples of each" signal={galleryColumns} most={32} />
+      </div>
+      <OtherStep shelf={now} />
+      <ol>
+        {galleryCells.value.map((one) => {
+          const found = now.cells.get(cellKey(one.trueClass, one.predictedClass));
+          const exemplars = [one.trueClass, one.predictedClass].map((index) => ({
+            index,
+            examples: now.cells.get(cellKey(index, index))?.examples ?? [],
+          }));
+          return (
+            <li key={cellKey(one.trueClass, one.predictedClass)}>
+              <h3>
+                <button type="button" class="plain" onClick={() => goToClasses(one.trueClass, one.predictedClass)}>
+                  true <bdi>{nameOf(names, one.trueClass)}</bdi>, predicted <bdi>{nameOf(names, one.predictedClass)}</bdi>
+                </button>
+                <small>
+                  {exactCount(one.count)} ({percent(one.share)} of the true class), {found ? keptInWords(found) : 'none kept'}
+                </small>
+              </h3>
+              <div class="row">
+                {found && <Strip shelf={now} examples={found.examples} most={galleryColumns.value} />}
+                {exemplars.map(({ index, examples }) => (
+                  <div key={index} class="exemplar">
+                    <small>
+                      a <bdi>{nameOf(names, index)}</bdi>
+                    </small>
+                    {examples.length > 0 ? (
+                      <Strip shelf={now} examples={examples} most={1} />
+                    ) : (
+                      <span class="note">none kept</span>
+                    )}
+                  </div>
+                ))}
+              </div>
+            </li>
+          );
+        })}
+      </ol>
+      <Large />
+    </div>
+  );
+}
+
+function Count({ label, signal, most }: { label: string; signal: { value: number }; most: number }) {
+  const id = `count-${label.replaceAll(' ', '-')}`;
+  return (
+    <span class="choice">
+      <label for={id}>{label}</label>
+      <input
+        id={id}
+        type="number"
+        min={1}
+        max={most}
+        value={signal.value}
+        onInput={(event) => {
+          const value = event.currentTarget.valueAsNumber;
+          if (value >= 1) signal.value = Math.min(most, Math.floor(value));
+        }}
+      />
+    </span>
+  );
+}
