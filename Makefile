@@ -26,10 +26,10 @@ help:
 demo: $(BIN)/.demo-installed $(LOGDIR)/digits $(LOGDIR)/text
 	@$(BIN)/python demo/serve.py --logdir '$(LOGDIR)' --port $(PORT)
 
-# pytest runs last, so that its closing line is the last one.
+# pytest runs last, so that its closing line is the last one. Two files at a time: most tests wait for another process half of the time.
 test: $(BIN)/.test-installed frontend/node_modules/.package-lock.json
 	$(NPM) test
-	CHROMIUM="$$(tests/tools.sh chromium $(VENV))" && export CHROMIUM && $(BIN)/python -m pytest --cov --cov-report=term-missing:skip-covered
+	CHROMIUM="$$(tests/tools.sh chromium $(VENV))" && export CHROMIUM && $(BIN)/python -m pytest -n 2 --dist loadfile --cov --cov-report=term-missing:skip-covered
 
 check: $(BIN)/.test-installed frontend/node_modules/.package-lock.json
 	$(BIN)/ruff check .

@@ -49,8 +49,16 @@ export function encodeView(): string {
   return query.toString();
 }
 
-/** Looks at what a text says, as far as there is such. */
-export async function applyView(text: string): Promise<void> {
+let applying = Promise.resolve();
+
+/** Looks at what a text says, as far as there is such; one after the other, so that the last one holds. */
+export function applyView(text: string): Promise<void> {
+  const apply = () => lookAt(text);
+  applying = applying.then(apply, apply);
+  return applying;
+}
+
+async function lookAt(text: string): Promise<void> {
   const query = new URLSearchParams(text);
   const get = (key: string) => query.get(key);
   batch(() => {
