@@ -48,7 +48,8 @@ export function drawBars(pixels: Uint32Array, side: number, camera: Camera, pict
   for (const [slot, { matrix, ramp }] of runs.entries()) {
     if (!matrix) continue;
     eachVisible(matrix, grid, (row, column, count) => {
-      if (row === column ? hideDiagonal : count < hideBelow) return;
+      // Within the rest, what was confused and what was not is one number.
+      if (row === column ? hideDiagonal || row === matrix.rest : count < hideBelow) return;
       const value = count / denominator(matrix, normalize, row, column);
       const scale = scaleOf(row);
       const place = row === column ? scale.correct(value) : scale.wrong(value);

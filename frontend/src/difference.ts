@@ -38,10 +38,11 @@ export function rowStarts(changes: Changes, numClasses: number): Int32Array {
   return starts;
 }
 
-/** The largest change on the diagonal and off it. */
-export function mostChanged({ rows, cols, difference }: Changes): { correct: number; wrong: number } {
+/** The largest change on the diagonal and off it; the place of classes that are summed up does not count. */
+export function mostChanged({ rows, cols, difference }: Changes, rest?: number): { correct: number; wrong: number } {
   const most = { correct: 0, wrong: 0 };
   for (let i = 0; i < rows.length; i++) {
+    if (rows[i] === rest || cols[i] === rest) continue; // sums of many classes would leave the others pale
     const part = rows[i] === cols[i] ? 'correct' : 'wrong';
     most[part] = Math.max(most[part], Math.abs(difference[i]) || 0);
   }
@@ -52,7 +53,7 @@ function colorOf(i: number, { changes, ramps, most, log }: DifferencePicture): {
   const change = changes.difference[i];
   if (!(Math.abs(change) > 0)) return null;
   const reach = changes.rows[i] === changes.cols[i] ? most.correct : most.wrong;
-  const t = Math.abs(change) / reach;
+  const t = Math.min(1, Math.abs(change) / reach);
   const place = Math.max(1, Math.round(255 * (log ? Math.log1p(t * 50) / Math.log1p(50) : t)));
   const ramp = changes.significant[i] === 0 ? ramps.noise : change > 0 ? ramps.more : ramps.less;
   // What is more than noise wins over what is not, whatever its size.

@@ -107,7 +107,12 @@ export function vegaLiteOf(matrix: Matrix, { names, size }: ClassList, source: S
     correct: row === column,
   }));
   const axis = (title: string) => ({ type: 'nominal', sort: order, title, scale: { domain: order } });
-  const color = (scheme: string, title: string) => ({ field: 'value', type: 'quantitative', title, scale: { scheme } });
+  const color = (scheme: string, title: string) => ({
+    field: 'value',
+    type: 'quantitative',
+    title,
+    scale: { scheme, domainMin: 0 },
+  });
   const encoding = { x: { field: 'predicted', ...axis('Predicted') }, y: { field: 'true', ...axis('True') } };
   const cells = (correct: boolean) => ({
     transform: [{ filter: `datum.correct === ${correct}` }],

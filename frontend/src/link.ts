@@ -13,8 +13,8 @@ const QUIET_MILLISECONDS = 400;
 let storage: LinkStorage | undefined;
 let written = '';
 
-/** What is looked at, as text; what is as it was at the first opening is left out. */
-export function encodeView(): string {
+/** What is looked at, as text; what is as it was at the first opening is left out, and so is the newest step, unless it is meant exactly. */
+export function encodeView(exactly = false): string {
   const query = new URLSearchParams();
   const put = (key: string, value: string | number | boolean | null, usual: unknown = null) => {
     if (value !== null && value !== usual) query.append(key, String(value));
@@ -22,7 +22,7 @@ export function encodeView(): string {
   const newest = state.steps.value.at(-1);
   put('tag', state.tag.value, '');
   for (const run of state.chosenRuns.value) query.append('run', run);
-  put('step', state.step.value, newest);
+  put('step', state.step.value, exactly ? null : newest);
   put('view', seen.view.value, 'matrix');
   put('normalize', seen.normalize.value, 'counts');
   put('color', seen.color.value, 'linear');
@@ -70,13 +70,13 @@ async function lookAt(text: string): Promise<void> {
     const isExtent = [extent?.correct, extent?.wrong].every(
       (part) => Number.isFinite(part?.least) && Number.isFinite(part?.most),
     );
-    seen.fixedExtent.value = isExtent ? extent : null;
+    seen.fixedExtent.value = extent && isExtent ? { ...extent, of: seen.normalize.value } : null;
     seen.range.value = one(get('range'), isExtent ? ['auto', 'steps', 'fixed'] : ['auto', 'steps']);
     seen.barScale.value = one(get('bars'), ['shared', 'row']);
     seen.hideBelow.value = Number(get('below') ?? 0) || 0;
     seen.hideDiagonal.value = get('diagonal') === 'hidden';
     seen.panelTab.value = one(get('panel'), ['summary', 'classes', 'confusions', 'cell']);
-    seen.metric.value = one(get('metric') ?? 'f1_macro', [...WHOLE.map(({ name }) => name)]);
+    seen.metric.value = one(get('metric'), ['f1_macro', ...WHOLE.map(({ name }) => name)]);
     state.wantedSubject.value = get('subject');
     state.baselineRun.value = get('baseline');
     const since = get('since');
@@ -94,9 +94,9 @@ async function lookAt(text: string): Promise<void> {
   const n = seen.classes.value.size;
   const isClass = (index: number) => Number.isInteger(index) && index >= 0 && index < n;
   const show = get('show') ?? 'all';
-  const worst = (get('worst') ?? '').split(' ').map(Number);
+  const worst = get('worst')?.split(' ').map(Number);
   if (show === 'matches') seen.choosePart(show);
-  else if (Number(show) > 0 && worst.every(isClass)) seen.choosePart(Number(show), worst);
+  else if (Number(show) > 0 && (worst ?? []).every(isClass)) seen.choosePart(Math.floor(Number(show)), worst);
   else seen.choosePart('all');
   const [trueClass, predictedClass, ...run] = (get('cell') ?? '').split(' ');
   const [x, y, k] = (get('camera') ?? '0 0 1').split(' ').map(Number);
@@ -127,14 +127,14 @@ export async function followLink(): Promise<void> {
   storage = here;
   written = here.get();
   // A page that is loaded again shows what was looked at last, also where its address had not caught up with it.
-  const [address, latest] = JSON.parse(session.get() ?? '["", ""]');
+  const [address, latest] = parsed<[string, string]>(session.get()) ?? ['', ''];
   const asked = written !== '' && written === address ? latest : written;
   if (asked) await applyView(asked);
   let timer: ReturnType<typeof setTimeout> | undefined;
   effect(() => {
     session.set(JSON.stringify([written, encodeView()]));
     clearTimeout(timer);
-    timer = setTimeout(write, QUIET_MILLISECONDS);
+    timer = setTimeout(() => write(), QUIET_MILLISECONDS);
   });
   here.onChange(() => {
     const now = here.get();
@@ -144,8 +144,8 @@ export async function followLink(): Promise<void> {
   });
 }
 
-function write(): void {
-  const now = encodeView();
+function write(exactly = false): void {
+  const now = encodeView(exactly);
   if (now === written || state.tag.value === '') return;
   written = now;
   storage?.set(now);
@@ -172,7 +172,7 @@ const session = {
 
 /** Puts the address of this view on the clipboard; where the page may not, gives it to be copied by hand. */
 export async function copyLink(): Promise<string | null> {
-  write();
+  write(true);
   const address = storage?.address() ?? window.location.href;
   try {
     await navigator.clipboard.writeText(address);

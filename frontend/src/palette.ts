@@ -37,7 +37,7 @@ const HUES: Record<PaletteName, readonly [correct: Interpolator, wrong: Interpol
 /** Ramps whose low end is dark by themselves. */
 const DARK_FIRST: readonly Interpolator[] = [interpolateCividis, interpolateViridis];
 
-/** Runs, told apart by people of whatever color vision (after Okabe and Ito, 2008), on a light and on a dark page. */
+/** Runs: hues after Okabe and Ito (2008), who chose them for most color visions, darker on a light page and lighter on a dark one. */
 const RUN_COLORS = {
   light: ['#0072b2', '#d55e00', '#009e73', '#b3478b', '#8a6d00', '#2f9fd6', '#5c5c5c', '#7a3fbf'],
   dark: ['#4fa8e0', '#ff8f40', '#2cc295', '#e58bc0', '#e3c24d', '#8fd3ff', '#b0b0b0', '#b48cf0'],
@@ -71,7 +71,7 @@ export function runColor(slot: number, dark: boolean): string {
   return colors[slot % colors.length];
 }
 
-/** More, less, and what may be noise: hues that no other view uses. */
+/** More, less, and what may be noise: neither the hues of correct and wrong cells, unless those are green and red, nor of one run. */
 export function divergingRamps(dark: boolean): { more: Ramp; less: Ramp; noise: Ramp } {
   return { more: rampOf(interpolatePurples, dark), less: rampOf(interpolateGreens, dark), noise: faded(interpolateGreys, dark) };
 }

@@ -60,7 +60,8 @@ export const color = signal<ColorScale>('linear');
 export const paletteName = signal<PaletteName>('blue-orange');
 export const dark = signal(false);
 export const range = signal<ColorRange>('auto');
-export const fixedExtent = signal<Extent | null>(null);
+/** A color range that is held, of values in one normalization. */
+export const fixedExtent = signal<(Extent & { readonly of: Normalize }) | null>(null);
 export const barScale = signal<'shared' | 'row'>('shared');
 export const hideDiagonal = signal(false);
 export const hideBelow = signal(0);
@@ -212,7 +213,7 @@ const extentNow = computed(() =>
 
 /** From which value to which colors go. */
 export const extent = computed<Extent>(() => {
-  if (range.value === 'fixed' && fixedExtent.value) return fixedExtent.value;
+  if (range.value === 'fixed' && fixedExtent.value?.of === normalize.value) return fixedExtent.value;
   if (range.value !== 'steps') return extentNow.value;
   const all = chosenRuns.value.flatMap((run) => [...(histories.value.get(run)?.values() ?? [])]);
   return widest([extentNow.value, ...all.map((one) => one.extents[normalize.value])]);
@@ -230,7 +231,7 @@ export function chooseView(next: View): void {
 }
 
 export function chooseRange(next: ColorRange): void {
-  if (next === 'fixed') fixedExtent.value = extent.value;
+  if (next === 'fixed') fixedExtent.value = { ...extent.value, of: normalize.value };
   range.value = next;
 }
 

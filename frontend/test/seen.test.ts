@@ -189,7 +189,10 @@ describe('the range of colors', () => {
     await page.goTo(1);
     state.chooseRuns(['b']);
     await page.settled();
-    expect(seen.extent.value).toEqual(before);
+    expect(seen.extent.value).toEqual({ ...before, of: 'counts' });
+    seen.normalize.value = 'true';
+    expect(seen.extent.value).not.toEqual({ ...before, of: 'counts' }); // shares are no counts
+    seen.normalize.value = 'counts';
     seen.fixedExtent.value = null;
     seen.range.value = 'fixed';
     await page.goTo(2);

@@ -25,7 +25,7 @@ import { paintNumbers } from './heatmap';
 import { panelsIn, Sheet } from './sheet';
 import { measureIn, paintPixels } from './surface';
 
-const HEAD = 30;
+export const HEAD = 30;
 
 export function Difference({ width, height }: { width: number; height: number }) {
   const pane = subjectPane.value;
@@ -43,7 +43,7 @@ export function Difference({ width, height }: { width: number; height: number })
       ramps: divergingRamps(dark.value),
       palette: palette.value,
       normalize: normalize.value,
-      most: mostChanged(found),
+      most: mostChanged(found, after.rest),
       log: color.value === 'log',
       hideDiagonal: hideDiagonal.value,
       hideBelow: hideBelow.value,

@@ -35,7 +35,7 @@ function Heat() {
     <>
       <Ramp name="Correct" part="correct" />
       <Ramp name="Wrong" part="wrong" />
-      {range.value === 'fixed' && fixedExtent.value && <Fixed />}
+      {range.value === 'fixed' && fixedExtent.value?.of === normalize.value && <Fixed />}
     </>
   );
 }
@@ -105,7 +105,7 @@ function Fixed() {
 
 function Diverging() {
   const ramps = divergingRamps(dark.value);
-  const most = changes.value ? mostChanged(changes.value) : { correct: 0, wrong: 0 };
+  const most = changes.value ? mostChanged(changes.value, panes.value[0]?.matrix?.rest) : { correct: 0, wrong: 0 };
   const reach = `${shortValue(most.wrong, normalize.value)} (diagonal ${shortValue(most.correct, normalize.value)})`;
   return (
     <>

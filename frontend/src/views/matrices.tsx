@@ -1,11 +1,11 @@
 // The middle of the page: one of the views, as a whole one element for the keyboard.
 
-import { useEffect, useRef, useState } from 'preact/hooks';
+import { useEffect, useLayoutEffect, useRef, useState } from 'preact/hooks';
 import { type Cell, constrained, FIT, withCellInView, zoomed } from '../camera';
 import { panelTab, revealed, seenClasses, told, view } from '../seen';
 import { camera, cursor, hover, loading, moveStep, shown, subject } from '../state';
 import { Compare } from './compare';
-import { Difference } from './difference';
+import { Difference, HEAD } from './difference';
 import { Gallery } from './gallery';
 import { Heatmaps } from './heatmap';
 import { panelsIn } from './sheet';
@@ -29,7 +29,14 @@ export function Matrices() {
 
   const count = shown.value.length;
   const list = seenClasses.value;
-  const { side } = panelsIn(view.value === 'matrix' ? count : 1, list, space.width, space.height, view.value === 'matrix').at(0);
+  const isMatrix = view.value === 'matrix';
+  const height = space.height - (view.value === 'difference' ? HEAD : 0);
+  const { side } = panelsIn(isMatrix ? count : 1, list, space.width, height, isMatrix).at(0);
+  // A link or a window of another size may have left the camera outside.
+  useLayoutEffect(() => {
+    const inside = constrained(camera.value, side, list.size);
+    if (list.size > 0 && JSON.stringify(inside) !== JSON.stringify(camera.value)) camera.value = inside;
+  }, [side, list, camera.value]);
   const cell = revealed.value;
   useEffect(() => {
     if (!cell || side <= 0) return;
