@@ -38,13 +38,22 @@ export function glyphAt(size: number, runs: number): Glyph {
   return size >= Math.max(STRIPES_FROM, runs + 1) ? 'stripes' : 'pooled'; // the line between cells takes one pixel
 }
 
+// Kept from picture to picture: a fresh one of this size would keep the garbage collector busy while a slider moves.
+let pool = new Uint8Array(0);
+
+function emptyPool(length: number): Uint8Array {
+  if (pool.length === length) pool.fill(0);
+  else pool = new Uint8Array(length);
+  return pool;
+}
+
 export function drawBars(pixels: Uint32Array, side: number, camera: Camera, picture: BarPicture): void {
   const { runs, numClasses, normalize, scaleOf, palette, hideDiagonal, hideBelow } = picture;
   const grid = gridOf(side, camera, numClasses);
   const neverSeen = (row: number) => runs.every(({ matrix }) => !matrix || matrix.support[row] === 0);
   drawGround(pixels, side, grid, palette, neverSeen);
   const glyph = glyphAt(grid.size, runs.length);
-  const best = glyph === 'pooled' ? new Uint8Array(pixels.length) : null;
+  const best = glyph === 'pooled' ? emptyPool(pixels.length) : null;
   for (const [slot, { matrix, ramp }] of runs.entries()) {
     if (!matrix) continue;
     eachVisible(matrix, grid, (row, column, count) => {
@@ -53,14 +62,28 @@ export function drawBars(pixels: Uint32Array, side: number, camera: Camera, pict
       const value = count / denominator(matrix, normalize, row, column);
       const scale = scaleOf(row);
       const place = row === column ? scale.correct(value) : scale.wrong(value);
-      const [x0, x1, y0, y1] = [grid.left(column), grid.right(column), grid.top(row), grid.bottom(row)];
+      const [x0, y0] = [grid.left(column), grid.top(row)];
       if (best) {
-        const [left, top] = [x0, y0].map((at) => Math.min(side - 1, Math.max(0, at)));
+        const left = Math.min(side - 1, Math.max(0, x0));
+        const top = Math.min(side - 1, Math.max(0, y0));
         const at = top * side + left;
         if (place <= best[at]) return;
         best[at] = place;
-        fillBox(pixels, side, left, top, Math.max(x1, left + 1), Math.max(y1, top + 1), ramp[place]);
-      } else if (glyph === 'stripes') {
+        if (grid.size <= 1) pixels[at] = ramp[place];
+        else
+          fillBox(
+            pixels,
+            side,
+            left,
+            top,
+            Math.max(grid.right(column), left + 1),
+            Math.max(grid.bottom(row), top + 1),
+            ramp[place],
+          );
+        return;
+      }
+      const [x1, y1] = [grid.right(column), grid.bottom(row)];
+      if (glyph === 'stripes') {
         const from = x0 + Math.round((slot * (x1 - x0)) / runs.length);
         const to = x0 + Math.round(((slot + 1) * (x1 - x0)) / runs.length);
         fillBox(pixels, side, from, y0, Math.max(to, from + 1), y1, ramp[place]);

@@ -27,14 +27,19 @@ export function gridOf(side: number, camera: Camera, n: number): Grid {
   const start = (offset: number, index: number) => Math.round(offset + index * size);
   // Of several cells on a pixel each has it all.
   const end = (offset: number, index: number) => Math.max(start(offset, index + 1) - line, start(offset, index) + (line ? 0 : 1));
+  const [across, down] = [visibleClasses(camera.x, size, side, n), visibleClasses(camera.y, size, side, n)];
+  const edges = (of: (offset: number, index: number) => number, offset: number, { first, last }: Range) => {
+    const found = Int32Array.from({ length: Math.max(0, last - first + 1) }, (_, i) => of(offset, first + i));
+    return (index: number) => found[index - first];
+  };
   return {
     size,
-    across: visibleClasses(camera.x, size, side, n),
-    down: visibleClasses(camera.y, size, side, n),
-    left: (column) => start(camera.x, column),
-    right: (column) => end(camera.x, column),
-    top: (row) => start(camera.y, row),
-    bottom: (row) => end(camera.y, row),
+    across,
+    down,
+    left: edges(start, camera.x, across),
+    right: edges(end, camera.x, across),
+    top: edges(start, camera.y, down),
+    bottom: edges(end, camera.y, down),
   };
 }
 

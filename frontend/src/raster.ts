@@ -75,22 +75,15 @@ function drawEach(pixels: Uint32Array, side: number, camera: Camera, size: numbe
   }
 }
 
-// Kept from picture to picture: fresh ones of this size would keep the garbage collector busy while a slider moves.
-let correctPool = new Float64Array(0);
-let wrongPool = new Float64Array(0);
+// Kept from picture to picture: a fresh one of this size would keep the garbage collector busy while a slider moves.
+let pool = new Uint16Array(0);
 
 /** Several cells a pixel: the largest of them, so that one lone confusion is still seen and the legend stays true. */
 function drawPooled(pixels: Uint32Array, side: number, camera: Camera, size: number, picture: Picture): void {
   const { matrix, normalize, scale, palette, hideDiagonal = false, hideBelow = 0 } = picture;
-  const { rowStart, cols, counts, diagonal, support } = matrix;
-  if (correctPool.length !== pixels.length) {
-    correctPool = new Float64Array(pixels.length);
-    wrongPool = new Float64Array(pixels.length);
-  } else {
-    correctPool.fill(0);
-    wrongPool.fill(0);
-  }
-  const [correct, wrong] = [correctPool, wrongPool];
+  const { rowStart, cols, counts, diagonal, support, predicted } = matrix;
+  if (pool.length === pixels.length) pool.fill(0);
+  else pool = new Uint16Array(pixels.length);
   // A class belongs to the pixel in which its middle lies.
   const within = (offset: number) => ({
     first: Math.max(0, Math.ceil(-offset / size - 0.5)),
@@ -100,29 +93,31 @@ function drawPooled(pixels: Uint32Array, side: number, camera: Camera, size: num
   const pixelOf = (offset: number, index: number) => Math.min(side - 1, Math.max(0, Math.floor(offset + (index + 0.5) * size)));
   const xOf = new Int32Array(matrix.numClasses);
   for (let column = across.first; column <= across.last; column++) xOf[column] = pixelOf(camera.x, column);
-  const add = (pool: Float64Array, at: number, row: number, column: number, count: number) => {
-    pool[at] = Math.max(pool[at], count / denominator(matrix, normalize, row, column));
-  };
-  /** Every visible cell that is not zero, and the pixel it falls on. */
-  const each = (visit: (at: number, row: number, column: number, count: number, pool: Float64Array) => void) => {
-    for (let row = down.first; row <= down.last; row++) {
-      const line = pixelOf(camera.y, row) * side;
-      if (diagonal[row] > 0 && row >= across.first && row <= across.last && !hideDiagonal)
-        visit(line + xOf[row], row, row, diagonal[row], correct);
-      const end = rowStart[row + 1];
-      for (let i = firstCellFrom(matrix, row, across.first); i < end && cols[i] <= across.last; i++) {
-        if (counts[i] >= hideBelow) visit(line + xOf[cols[i]], row, cols[i], counts[i], wrong);
+  pixels.fill(palette.zero);
+  for (let row = down.first; row <= down.last; row++) {
+    const line = pixelOf(camera.y, row) * side;
+    if (diagonal[row] > 0 && row >= across.first && row <= across.last && !hideDiagonal) {
+      const place = scale.correct(diagonal[row] / denominator(matrix, normalize, row, row));
+      // Where the diagonal and a confusion share a pixel, the one that stands out more is seen, and of equals the diagonal.
+      const at = line + xOf[row];
+      if (2 * place + 1 > pool[at]) {
+        pool[at] = 2 * place + 1;
+        pixels[at] = palette.correct[place];
       }
     }
-  };
-  each((at, row, column, count, pool) => add(pool, at, row, column, count));
-  pixels.fill(palette.zero);
-  each((at) => {
-    const correctPlace = correct[at] > 0 ? scale.correct(correct[at]) : 0;
-    const wrongPlace = wrong[at] > 0 ? scale.wrong(wrong[at]) : 0;
-    // Where the diagonal and a confusion share a pixel, the one that stands out more is seen.
-    pixels[at] = wrongPlace > correctPlace ? palette.wrong[wrongPlace] : palette.correct[correctPlace];
-  });
+    const ofRow = denominator(matrix, normalize === 'pred' ? 'counts' : normalize, row, 0);
+    const end = rowStart[row + 1];
+    let i = across.first === 0 ? rowStart[row] : firstCellFrom(matrix, row, across.first);
+    for (; i < end && cols[i] <= across.last; i++) {
+      if (counts[i] < hideBelow) continue;
+      const place = scale.wrong(counts[i] / (normalize === 'pred' ? predicted[cols[i]] : ofRow));
+      const at = line + xOf[cols[i]];
+      if (2 * place > pool[at]) {
+        pool[at] = 2 * place;
+        pixels[at] = palette.wrong[place];
+      }
+    }
+  }
 
   // A line of pixels is marked when that holds for every class on it.
   const seen = new Uint8Array(side);

@@ -183,6 +183,7 @@ function paneOf({ names, ...one }: Shown): Pane {
 export const panes = computed<readonly Pane[]>(() => shown.value.map(paneOf));
 /** The same for what tells more of a step than its cells, which can wait while one hurries through the steps. */
 export const settledPanes = signal<readonly Pane[]>([]);
+export const settledBaseline = signal<Pane | null>(null);
 export const subjectPane = computed(() => panes.value.find((one) => one.run === subject.value) ?? null);
 export const baselinePane = computed(() => baseline.value && paneOf(baseline.value));
 
@@ -369,7 +370,7 @@ export async function loadCourses(cells: readonly Cell[], isWanted: () => boolea
 }
 
 /** Below so many cells all is told at once. */
-const FEW_CELLS = 20_000;
+const FEW_CELLS = 3000;
 const HURRY_MILLISECONDS = 120;
 
 /** Loads what the choices ask for beyond the matrices themselves. */
@@ -377,10 +378,14 @@ export function followChoices(): void {
   let settling: ReturnType<typeof setTimeout> | undefined;
   effect(() => {
     const now = panes.value;
+    const base = baselinePane.value;
     clearTimeout(settling);
     const cells = now.reduce((sum, { whole }) => sum + (whole ? whole.counts.length + whole.numClasses : 0), 0);
     const settle = () => {
-      settledPanes.value = now;
+      batch(() => {
+        settledPanes.value = now;
+        settledBaseline.value = base;
+      });
     };
     if (cells < FEW_CELLS) settle();
     else settling = setTimeout(settle, HURRY_MILLISECONDS);

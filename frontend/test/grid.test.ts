@@ -36,7 +36,7 @@ test('of any two classes the pixels of the one end before those of the other beg
       const wrong: number[] = [];
       for (let index = first; index <= last; index++) {
         // Smaller than a pixel, a class has one that it may share.
-        const isApart = size < 1 ? end(index) === start(index) + 1 : start(index + 1) - end(index) === line;
+        const isApart = size < 1 ? end(index) === start(index) + 1 : index === last || start(index + 1) - end(index) === line;
         const isWhereItLies = start(index) === Math.round(offset + index * size);
         if (!isApart || !isWhereItLies) wrong.push(index);
       }

@@ -7,7 +7,7 @@ import { signed } from '../difference';
 import { exactCount, nameOf, percent } from '../format';
 import { cutTo } from '../marks';
 import type { Matrix } from '../matrix';
-import { baselinePane, chooseOrder, classes, goToClasses, normalize, pinned, ranking, search, settledPanes } from '../seen';
+import { chooseOrder, classes, goToClasses, normalize, pinned, ranking, search, settledBaseline, settledPanes } from '../seen';
 import { changesBetween } from '../significance';
 import { subject } from '../state';
 
@@ -22,7 +22,7 @@ const RANKINGS: readonly (readonly [Ranking, string])[] = [
 
 const whole = computed(() => settledPanes.value.find((one) => one.run === subject.value)?.whole ?? null);
 const changed = computed(() => {
-  const before = baselinePane.value?.whole;
+  const before = settledBaseline.value?.whole;
   const after = whole.value;
   return before && after && before.numClasses === after.numClasses ? changesBetween(before, after, normalize.value) : null;
 });
@@ -80,8 +80,8 @@ function Ranked({ matrix, by }: { matrix: Matrix; by: 'count' | 'rate' }) {
         {by === 'rate' && '; ranked by the least that the share surely is (95%)'}
       </p>
       <ol class="ranked">
-        {all.map((one) => (
-          <RankedRow key={`${one.trueClass} ${one.predictedClass}`} one={one} />
+        {all.map((one, i) => (
+          <RankedRow key={i} one={one} />
         ))}
       </ol>
     </>
@@ -108,7 +108,7 @@ function RankedRow({ one }: { one: Confusion }) {
 }
 
 function Changed() {
-  const base = baselinePane.value;
+  const base = settledBaseline.value;
   const found = changed.value;
   if (!base) return <p class="note">There is no earlier step: choose a baseline above</p>;
   if (!found) return <p class="note">Loading the baseline…</p>;
@@ -121,8 +121,8 @@ function Changed() {
       </p>
       {all.length === 0 && <p class="note">No confusion {search.value.trim() !== '' && `of “${search.value}” `}changed</p>}
       <ol class="ranked">
-        {all.map((one) => (
-          <ChangedRow key={`${one.trueClass} ${one.predictedClass}`} one={one} />
+        {all.map((one, i) => (
+          <ChangedRow key={i} one={one} />
         ))}
       </ol>
     </>

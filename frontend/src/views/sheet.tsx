@@ -241,41 +241,63 @@ function paintMargins(surface: Surface, matrix: Matrix, { side, margin }: Layout
   const bars = (
     counts: Float64Array,
     offset: number,
-    bar: (at: number, thick: number, from: number, to: number, ink: string) => void,
+    bar: (lengths: Float32Array, size: number, place: Place | null, ink: string) => void,
   ) => {
     let most = 0;
     for (let i = 0; i < n; i++) if (i !== matrix.rest) most = Math.max(most, counts[i]);
     if (most === 0) return;
-    // Where several classes share a pixel, the largest of them is seen.
     const first = Math.max(0, Math.floor(-offset / size));
-    let lastPixel = -1;
-    let tallest = 0;
-    for (let i = first; i < n && offset + i * size < side; i++) {
-      const length = (Math.min(1, counts[i] / most) * room) | 0;
-      const at = Math.max(0, offset + i * size);
-      const thick = Math.min(side, offset + (i + 1) * size) - at;
-      if (size < 1) {
-        const pixel = Math.floor(at);
-        tallest = pixel === lastPixel ? Math.max(tallest, length) : length;
-        if (pixel === lastPixel && length < tallest) continue;
-        lastPixel = pixel;
-        bar(pixel, 1, 0, tallest, correctInk);
-        continue;
+    if (size < 1) {
+      // Where several classes share a pixel, the largest of them is seen.
+      const lengths = new Float32Array(side);
+      for (let i = first; i < n && offset + i * size < side; i++) {
+        const pixel = Math.max(0, Math.floor(offset + i * size));
+        if (i !== matrix.rest) lengths[pixel] = Math.max(lengths[pixel], (counts[i] / most) * room);
       }
-      const gap = size >= 5 ? 1 : 0;
-      const correct = counts[i] > 0 && i !== matrix.rest ? length * (matrix.diagonal[i] / counts[i]) : 0;
-      bar(at, Math.max(1, thick - gap), 0, correct, correctInk);
-      bar(at, Math.max(1, thick - gap), correct, length, i === matrix.rest ? muted : wrongInk);
+      bar(lengths.map(Math.round), 1, null, correctInk);
+      return;
+    }
+    const gap = size >= 5 ? 1 : 0;
+    const last = Math.min(n - 1, Math.ceil((side - offset) / size));
+    const to = new Float32Array(last - first + 1);
+    const correct = new Float32Array(last - first + 1);
+    for (let i = first; i <= last; i++) {
+      to[i - first] = Math.round(Math.min(1, counts[i] / most) * room);
+      correct[i - first] = counts[i] > 0 && i !== matrix.rest ? to[i - first] * (matrix.diagonal[i] / counts[i]) : 0;
+    }
+    const place = { offset: offset + first * size, gap };
+    bar(to, size, place, wrongInk);
+    bar(correct, size, place, correctInk);
+    if (matrix.rest !== undefined && matrix.rest <= last) {
+      bar(
+        to.map((length, i) => (i + first === matrix.rest ? length : 0)),
+        size,
+        place,
+        muted,
+      );
     }
   };
-  bars(matrix.support, view.y, (at, thick, from, to, ink) => {
+  /** Bars of one color as one path, each in the room of its class. */
+  const along = (isDown: boolean) => (lengths: Float32Array, size: number, place: Place | null, ink: string) => {
     surface.fillStyle = ink;
-    if (to > from) surface.fillRect(side + 8 + from, at, to - from, thick);
-  });
-  bars(matrix.predicted, view.x, (at, thick, from, to, ink) => {
-    surface.fillStyle = ink;
-    if (to > from) surface.fillRect(at, side + 8 + from, thick, to - from);
-  });
+    surface.beginPath();
+    for (let i = 0; i < lengths.length; i++) {
+      if (!(lengths[i] > 0)) continue;
+      const start = Math.max(0, (place?.offset ?? 0) + i * size);
+      const thick = Math.min(side, (place?.offset ?? 0) + (i + 1) * size) - start - (place?.gap ?? 0);
+      if (thick <= 0) continue;
+      if (isDown) surface.rect(side + 8, start, lengths[i], thick);
+      else surface.rect(start, side + 8, thick, lengths[i]);
+    }
+    surface.fill();
+  };
+  bars(matrix.support, view.y, along(true));
+  bars(matrix.predicted, view.x, along(false));
+}
+
+interface Place {
+  readonly offset: number;
+  readonly gap: number;
 }
 
 /** Wheel, pinch and drag, by d3-zoom; the camera is shared, so its own state follows ours. */

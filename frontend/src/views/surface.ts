@@ -29,7 +29,21 @@ function pixelRatio(width: number, height: number): number {
   return Math.min(window.devicePixelRatio || 1, Math.sqrt(6e6 / (width * height)));
 }
 
-let scratch: HTMLCanvasElement | undefined;
+// Kept from picture to picture, for the sheet and for the minimap, each of its size.
+const scratches = new Map<number, { canvas: HTMLCanvasElement; context: CanvasRenderingContext2D; image: ImageData }>();
+const MOST_SCRATCHES = 3;
+
+function scratchOf(pixels: number) {
+  const known = scratches.get(pixels);
+  if (known) return known;
+  const canvas = document.createElement('canvas');
+  canvas.width = canvas.height = pixels;
+  const context = canvas.getContext('2d') as CanvasRenderingContext2D;
+  const made = { canvas, context, image: context.createImageData(pixels, pixels) };
+  scratches.set(pixels, made);
+  for (const size of scratches.keys()) if (scratches.size > MOST_SCRATCHES) scratches.delete(size);
+  return made;
+}
 
 /** Puts drawn pixels into the square of this side: sharp where cells are larger than a pixel, in CSS pixels where they are pooled. */
 export function paintPixels(surface: Surface, side: number, view: Camera, size: number, draw: DrawPixels): void {
@@ -40,14 +54,11 @@ export function paintPixels(surface: Surface, side: number, view: Camera, size: 
   const detail = size < 1 ? 1 : surface.getTransform().a;
   const pixels = Math.round(side * detail);
   const factor = pixels / side;
-  scratch ??= document.createElement('canvas');
-  if (scratch.width !== pixels || scratch.height !== pixels) scratch.width = scratch.height = pixels;
-  const target = scratch.getContext('2d') as CanvasRenderingContext2D;
-  const image = target.createImageData(pixels, pixels);
-  draw(new Uint32Array(image.data.buffer), pixels, { x: view.x * factor, y: view.y * factor, k: view.k });
-  target.putImageData(image, 0, 0);
+  const { canvas, context, image } = scratchOf(pixels);
+  draw(new Uint32Array(image.data.buffer).fill(0), pixels, { x: view.x * factor, y: view.y * factor, k: view.k });
+  context.putImageData(image, 0, 0);
   surface.imageSmoothingEnabled = false;
-  surface.drawImage(scratch, 0, 0, side, side);
+  surface.drawImage(canvas, 0, 0, side, side);
 }
 
 const measuring = document.createElement('canvas').getContext('2d') as CanvasRenderingContext2D;
