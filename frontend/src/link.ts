@@ -41,11 +41,14 @@ export function encodeView(exactly = false): string {
   put('baseline', state.baselineRun.value);
   put('since', state.baselineStep.value, 'previous');
   put('panel', seen.panelTab.value, 'summary');
+  put('rank', seen.ranking.value, 'count');
   put('metric', seen.metric.value, 'f1_macro');
   const cell = state.cursor.value;
   if (cell) put('cell', `${cell.trueClass} ${cell.predictedClass} ${cell.run}`);
   const { x, y, k } = state.camera.value;
-  if (k > 1) put('camera', [x, y, k].map((part) => Math.round(part * 1000) / 1000).join(' '));
+  // In parts of the square, which is of another size in another window.
+  const side = state.cameraSide.value;
+  if (k > 1) put('camera', [x / side, y / side, k].map((part) => Number(part.toFixed(5))).join(' '));
   return query.toString();
 }
 
@@ -75,6 +78,7 @@ async function lookAt(text: string): Promise<void> {
     seen.barScale.value = one(get('bars'), ['shared', 'row']);
     seen.hideBelow.value = Number(get('below') ?? 0) || 0;
     seen.hideDiagonal.value = get('diagonal') === 'hidden';
+    seen.ranking.value = one(get('rank'), ['count', 'rate', 'change']);
     seen.panelTab.value = one(get('panel'), ['summary', 'classes', 'confusions', 'cell']);
     seen.metric.value = one(get('metric'), ['f1_macro', ...WHOLE.map(({ name }) => name)]);
     state.wantedSubject.value = get('subject');
@@ -103,7 +107,8 @@ async function lookAt(text: string): Promise<void> {
   const cell = { trueClass: Number(trueClass), predictedClass: Number(predictedClass), run: run.join(' ') };
   batch(() => {
     state.cursor.value = run.length > 0 && isClass(cell.trueClass) && isClass(cell.predictedClass) ? cell : null;
-    if (k >= 1 && Number.isFinite(x + y + k)) state.camera.value = { x, y, k };
+    if (k >= 1 && Number.isFinite(x + y + k))
+      state.camera.value = { x: x * state.cameraSide.value, y: y * state.cameraSide.value, k };
   });
 }
 

@@ -29,8 +29,10 @@ import { type Changes, changesBetween } from './significance';
 import {
   baseline,
   baselineAt,
+  type Cursor,
   camera,
   chosenRuns,
+  clearProblem,
   cursor,
   histories,
   hover,
@@ -38,6 +40,7 @@ import {
   loadHistories,
   loading,
   namesFor,
+  report,
   type Shown,
   series,
   shown,
@@ -353,7 +356,8 @@ export async function loadCourses(cells: readonly Cell[], isWanted: () => boolea
     const counts = new Float32Array(cells.length * steps.length).fill(Number.NaN);
     const values = counts.slice();
     const index = new Map(steps.map((step, i) => [step, i]));
-    await scan(here, steps, isWanted, async (step, matrix, classesId) => {
+    const where = `run ${run}, courses`;
+    const visited = scan(here, steps, isWanted, async (step, matrix, classesId) => {
       const there = arranged(onList(matrix, await namesFor(run, classesId), classes.value));
       const at = index.get(step) as number;
       for (const [i, { trueClass, predictedClass }] of cells.entries()) {
@@ -363,6 +367,10 @@ export async function loadCourses(cells: readonly Cell[], isWanted: () => boolea
         values[i * steps.length + at] = divisor === 0 ? Number.NaN : count / divisor;
       }
     });
+    await visited.then(
+      () => clearProblem(where),
+      (error: Error) => report(where, error.message),
+    );
     if (!isWanted()) return null;
     found.set(run, { steps, counts, values });
   }
@@ -398,6 +406,21 @@ export function followChoices(): void {
     series.value;
     chosenRuns.value;
     if (panes.value.some((one) => one.matrix)) untracked(loadHistories); // which tells of what it finds by signals
+  });
+  // The cursor stays at its classes when runs of other classes come or go.
+  let last: { cursor: Cursor; list: ClassList; trueClass: number; predictedClass: number } | null = null;
+  effect(() => {
+    const list = classes.value;
+    const now = cursor.value;
+    if (now && last?.cursor === now && last.list !== list && last.list.size > 0 && list.size > 0) {
+      const [trueClass, predictedClass] = [last.trueClass, last.predictedClass].map((index) => {
+        const there = index < 0 ? -1 : sameClass(index, (last as NonNullable<typeof last>).list, list);
+        return there < 0 ? -1 : placeOf(there);
+      });
+      cursor.value = Math.min(trueClass, predictedClass) < 0 ? null : { ...now, trueClass, predictedClass };
+      return;
+    }
+    last = now && { cursor: now, list, trueClass: classAt(now.trueClass), predictedClass: classAt(now.predictedClass) };
   });
   let ofTag = tag.value;
   effect(() => {

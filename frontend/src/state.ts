@@ -45,6 +45,8 @@ export const runPattern = signal('');
 export const wantedStep = signal<number | null>(null);
 export const playing = signal(false);
 export const camera = signal<Camera>(FIT);
+/** The side of the square that the camera's pixels are of: they grow and shrink with it. */
+export const cameraSide = signal(1);
 /** The cell that was clicked or gone to by keys: it stays when the pointer leaves. */
 export const cursor = signal<Cursor | null>(null);
 /** The cell under the pointer. */
@@ -118,7 +120,8 @@ export const subject = computed(() => {
 export function baselineFor(mine: string, at: number): { run: string; step: number } | null {
   const run = baselineRun.value !== null && series.value.has(baselineRun.value) ? baselineRun.value : mine;
   const all = series.value.get(run)?.info.steps ?? [];
-  const wanted = baselineStep.value;
+  // No run is told to differ from itself at the same step.
+  const wanted = run === mine && baselineStep.value === 'same' ? 'previous' : baselineStep.value;
   let found: number | null;
   if (wanted === 'first') found = all[0] ?? null;
   else if (wanted === 'same') found = nearestEarlier(all, step.value ?? at);
@@ -412,7 +415,7 @@ export function report(where: string, what: string): void {
   reports.value = new Map(reports.value).set(where, { where, what });
 }
 
-function clearProblem(where: string): void {
+export function clearProblem(where: string): void {
   if (!reports.value.has(where)) return;
   const rest = new Map(reports.value);
   rest.delete(where);

@@ -216,7 +216,7 @@ def test_macro_f1_of_each_run_with_its_interval(visitor: Visitor, size: int) -> 
         present = np.union1d(preds, target)
         assert value == pytest.approx(f1_score(target, preds, average="macro", labels=present))
         low, high = matrix.metric_intervals()["f1_macro"]
-        expect(table.get_by_role("row", name=re.compile(f"^{run} "))).to_contain_text(f"{value:.3f}{low:.3f} \u2013 {high:.3f}")
+        expect(table.get_by_role("row", name=re.compile(f"^{run} "))).to_contain_text(f"{value:.3f}{low:.3f}\u2013{high:.3f}")
 
 
 def test_exactly_this_view_for_a_colleague(visitor: Visitor, open_tab: Any) -> None:

@@ -2,7 +2,7 @@
 
 import { useLayoutEffect, useRef } from 'preact/hooks';
 import type { Cell } from '../camera';
-import { type Courses, extentOfCourses, linePoints, stepRange } from '../courses';
+import { type Courses, linePoints, stepRange } from '../courses';
 import { exactCount, nameOf } from '../format';
 import { cutTo } from '../marks';
 import { countAt } from '../matrix';
@@ -20,10 +20,16 @@ export function Cards({ cells, courses: of }: { cells: readonly Cell[]; courses:
   const box = useRef<HTMLUListElement>(null);
   const list = seenClasses.value;
   const { first, last } = stepRange(of);
-  const { most } = extentOfCourses([...of.values()], () => false).wrong;
   const { width, height } = CARD;
   const x = (at: number) => 2 + (last > first ? (at - first) / (last - first) : 0.5) * (width - 4);
-  const y = (value: number) => height - 3 - (most > 0 ? value / most : 0) * (height - 8);
+  // Each has a scale of its own: the most frequent confusion would leave the others flat.
+  const yOf = (cell: number) => {
+    let most = 0;
+    for (const { steps, values } of of.values()) {
+      for (let i = 0; i < steps.length; i++) most = Math.max(most, values[cell * steps.length + i] || 0);
+    }
+    return (value: number) => height - 3 - (most > 0 ? value / most : 0) * (height - 8);
+  };
   const now = x(step.value ?? first);
   const matrix = subjectPane.value?.matrix;
   const cards = cells.map((cell, i) => ({
@@ -33,7 +39,7 @@ export function Cards({ cells, courses: of }: { cells: readonly Cell[]; courses:
     lines: [...of].map(([run, one]) => ({
       run,
       stroke: runColor(runSlots.value.get(run) ?? 0, dark.value),
-      points: linePoints(one, i, y, x, width),
+      points: linePoints(one, i, yOf(i), x, width),
     })),
   }));
   useLayoutEffect(() => {

@@ -24,9 +24,9 @@ const COLUMNS: readonly (readonly [Column, string])[] = [
   ['recall', 'Recall'],
   ['f1', 'F1'],
 ];
-const ROW = 40;
+const ROW = 44;
 const SPARE = 6;
-const NAME = 18;
+const NAME = 34;
 
 const sorting = signal<{ column: Column | null; down: boolean }>({ column: null, down: false });
 

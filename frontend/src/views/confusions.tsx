@@ -44,8 +44,8 @@ export function Confusions() {
           </button>
         ))}
       </fieldset>
-      {ranking.value === 'change' ? <Changed /> : whole.value && <Ranked matrix={whole.value} by={ranking.value} />}
       <Groups />
+      {ranking.value === 'change' ? <Changed /> : whole.value && <Ranked matrix={whole.value} by={ranking.value} />}
     </div>
   );
 }

@@ -133,6 +133,16 @@ function paintNames(
 
 /** What is told of the cell under the pointer, beside it; it never covers its row and column up to their labels. */
 export function Tooltip({ run, layout, children }: { run: string; layout: Layout; children: ComponentChildren }) {
+  const box = useRef<HTMLDivElement>(null);
+  useLayoutEffect(() => {
+    const tooltip = box.current;
+    const around = tooltip?.closest('.matrices')?.getBoundingClientRect();
+    if (!tooltip || !around) return;
+    tooltip.style.translate = 'none';
+    const { left, top, right, bottom } = tooltip.getBoundingClientRect();
+    const by = (start: number, end: number, from: number, to: number) => Math.max(from - start, Math.min(0, to - end));
+    tooltip.style.translate = `${by(left, right, around.left, around.right - 4)}px ${by(top, bottom, around.top, around.bottom - 4)}px`;
+  });
   const now = told.value;
   // At the cursor of the keys, the status and the panel tell the same and cover nothing.
   if (!now || !hover.value || now.pane.run !== run || now.pane.loading) return null;
@@ -145,6 +155,7 @@ export function Tooltip({ run, layout, children }: { run: string; layout: Layout
   return (
     <div
       class="tooltip"
+      ref={box}
       aria-hidden="true"
       style={{
         left: `${toLeft ? x - size : x}px`,

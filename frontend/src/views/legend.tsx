@@ -135,7 +135,10 @@ function RunColors() {
         </small>
       )}
       {view.value === 'timeline' && (
-        <small>from the first step at the left to the last at the right; the line marks this step</small>
+        <small>
+          from the first step at the left to the last at the right; the line marks this step; cells on and off the diagonal have
+          scales of their own
+        </small>
       )}
     </>
   );

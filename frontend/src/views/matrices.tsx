@@ -3,7 +3,7 @@
 import { useEffect, useLayoutEffect, useRef, useState } from 'preact/hooks';
 import { type Cell, constrained, FIT, withCellInView, zoomed } from '../camera';
 import { panelTab, revealed, seenClasses, told, view } from '../seen';
-import { camera, cursor, hover, loading, moveStep, shown, subject } from '../state';
+import { camera, cameraSide, cursor, hover, loading, moveStep, shown, subject } from '../state';
 import { Compare } from './compare';
 import { Difference, HEAD } from './difference';
 import { Gallery } from './gallery';
@@ -32,10 +32,14 @@ export function Matrices() {
   const isMatrix = view.value === 'matrix';
   const height = space.height - (view.value === 'difference' ? HEAD : 0);
   const { side } = panelsIn(isMatrix ? count : 1, list, space.width, height, isMatrix).at(0);
-  // A link or a window of another size may have left the camera outside.
+  // The square has another size than before, or a link has left the camera outside.
   useLayoutEffect(() => {
-    const inside = constrained(camera.value, side, list.size);
-    if (list.size > 0 && JSON.stringify(inside) !== JSON.stringify(camera.value)) camera.value = inside;
+    if (side <= 0 || list.size === 0) return;
+    const by = side / cameraSide.value;
+    const { x, y, k } = camera.value;
+    const inside = constrained({ x: x * by, y: y * by, k }, side, list.size);
+    cameraSide.value = side;
+    if (inside.x !== x || inside.y !== y || inside.k !== k) camera.value = inside;
   }, [side, list, camera.value]);
   const cell = revealed.value;
   useEffect(() => {

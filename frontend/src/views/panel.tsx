@@ -80,6 +80,7 @@ export function Panel() {
 function Against() {
   const runs = chosenRuns.value;
   const others = [...series.value.keys()].filter((run) => run !== subject.value);
+  const isSameRun = !others.includes(baselineRun.value ?? '');
   const all = steps.value;
   const stride = Math.ceil(all.length / MOST_LISTED);
   const listed = all.filter((at, i) => i % stride === 0 || at === baselineStep.value);
@@ -98,7 +99,7 @@ function Against() {
       {others.length > 0 && (
         <Select
           label="Baseline run"
-          value={baselineRun.value ?? ''}
+          value={others.includes(baselineRun.value ?? '') ? (baselineRun.value as string) : ''}
           options={[['', 'same run'], ...others.slice(0, MOST_LISTED).map((run) => [run, run] as const)]}
           choose={(run) => {
             baselineRun.value = run === '' ? null : run;
@@ -109,11 +110,11 @@ function Against() {
       )}
       <Select
         label="Baseline step"
-        value={String(baselineStep.value)}
+        value={isSameRun && baselineStep.value === 'same' ? 'previous' : String(baselineStep.value)}
         options={[
           ['previous', 'previous'],
           ['first', 'first'],
-          ...(baselineRun.value !== null ? [['same', 'same'] as const] : []),
+          ...(isSameRun ? [] : [['same', 'same'] as const]),
           ...listed.map((at) => [String(at), String(at)] as const),
         ]}
         choose={(value) => {

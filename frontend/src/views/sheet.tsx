@@ -5,7 +5,7 @@ import { type D3ZoomEvent, type ZoomTransform, zoom, zoomIdentity } from 'd3-zoo
 import type { ComponentChildren } from 'preact';
 import { useEffect, useLayoutEffect, useRef } from 'preact/hooks';
 import type { ClassList } from '../arrange';
-import { type Camera, cellAt, cellSize, FIT, largestZoom, viewportSide } from '../camera';
+import { type Camera, cellAt, cellSize, constrained, FIT, largestZoom, viewportSide } from '../camera';
 import { nameOf } from '../format';
 import { axisLabels, LABEL_SIZE, labelWidth } from '../marks';
 import type { Matrix } from '../matrix';
@@ -118,7 +118,7 @@ export function Sheet({ run, title, list, layout, matrix, paint, stale, tooltip 
   const { left, top, side, margin } = layout;
   const n = list.size;
   const outer = { width: left + side + margin + PAD, height: top + side + margin + PAD };
-  const view = camera.value;
+  const view = constrained(camera.value, side, n);
   const ink = INK[dark.value ? 'dark' : 'light'];
 
   const draw = (surface: Surface) => {
@@ -137,7 +137,21 @@ export function Sheet({ run, title, list, layout, matrix, paint, stale, tooltip 
   };
   useLayoutEffect(() => {
     if (canvas.current && side > 0) draw(sized(canvas.current, outer.width, outer.height));
-  }, [paint, list, matrix, layout.left, layout.top, side, margin, layout.flat, view, palette.value, dark.value]);
+  }, [
+    paint,
+    list,
+    matrix,
+    layout.left,
+    layout.top,
+    side,
+    margin,
+    layout.flat,
+    view.x,
+    view.y,
+    view.k,
+    palette.value,
+    dark.value,
+  ]);
   useLayoutEffect(() => {
     const element = canvas.current;
     if (element) drawings.set(run, { title, ...outer, element, draw });
@@ -331,6 +345,7 @@ function useZoom(
         if (!event.sourceEvent) return;
         const { x, y, k } = event.transform;
         camera.value = { x: x - left, y: y - top, k };
+        hover.value = null; // another cell is there now
       });
     const element = select(canvas.current);
     element.call(behaviour).on('dblclick.zoom', null);

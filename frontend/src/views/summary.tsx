@@ -78,7 +78,7 @@ function RunRow({ pane, name }: { pane: Pane; name: WholeName }) {
         <bdi>{pane.run}</bdi>
       </th>
       <td>{found ? metricText(found.metrics[name], name) : 'n/a'}</td>
-      <td>{interval ? `${metricText(interval[0], name)} – ${metricText(interval[1], name)}` : 'none'}</td>
+      <td>{interval ? `${metricText(interval[0], name)}–${metricText(interval[1], name)}` : 'none'}</td>
       <td>{found && <Change now={found.metrics[name]} before={baselineValue(pane.run, pane.step, name)} name={name} />}</td>
     </tr>
   );
@@ -155,7 +155,7 @@ function AllMetrics({ pane, matrix }: { pane: Pane; matrix: Matrix }) {
               {label}
             </th>
             <td>{metricText(metrics[name], name)}</td>
-            <td>{intervals[name] ? `${metricText(intervals[name][0], name)} – ${metricText(intervals[name][1], name)}` : ''}</td>
+            <td>{intervals[name] ? `${metricText(intervals[name][0], name)}–${metricText(intervals[name][1], name)}` : ''}</td>
             <td>
               <Change now={metrics[name]} before={baselineValue(pane.run, pane.step, name)} name={name} />
             </td>
