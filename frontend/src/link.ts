@@ -48,7 +48,7 @@ export function encodeView(exactly = false): string {
   const { x, y, k } = state.camera.value;
   // In parts of the square, which is of another size in another window.
   const side = state.cameraSide.value;
-  if (k > 1) put('camera', [x / side, y / side, k].map((part) => Number(part.toFixed(5))).join(' '));
+  if (k > 1) put('camera', [x / side, y / side, k].map((part) => Number(part.toFixed(9))).join(' '));
   return query.toString();
 }
 

@@ -32,15 +32,14 @@ export function Matrices() {
   const isMatrix = view.value === 'matrix';
   const height = space.height - (view.value === 'difference' ? HEAD : 0);
   const { side } = panelsIn(isMatrix ? count : 1, list, space.width, height, isMatrix).at(0);
-  // The square has another size than before, or a link has left the camera outside.
+  // The square has another size than before: what was seen in it stays.
   useLayoutEffect(() => {
-    if (side <= 0 || list.size === 0) return;
+    if (side <= 0 || side === cameraSide.value) return;
     const by = side / cameraSide.value;
     const { x, y, k } = camera.value;
-    const inside = constrained({ x: x * by, y: y * by, k }, side, list.size);
     cameraSide.value = side;
-    if (inside.x !== x || inside.y !== y || inside.k !== k) camera.value = inside;
-  }, [side, list, camera.value]);
+    camera.value = { x: x * by, y: y * by, k };
+  }, [side]);
   const cell = revealed.value;
   useEffect(() => {
     if (!cell || side <= 0) return;
