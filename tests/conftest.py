@@ -17,6 +17,7 @@ from typing import Any
 from urllib.parse import urlencode, urlsplit
 
 import pytest
+from hypothesis import settings
 from tensorboard.backend.event_processing.event_file_loader import EventFileLoader
 
 with warnings.catch_warnings():
@@ -33,6 +34,10 @@ os.environ |= {
     "WANDB_ERROR_REPORTING": "false",
     "WANDB_SILENT": "true",
 }
+
+# How long one example takes says more of what else the machine does than of the code.
+settings.register_profile("untimed", deadline=None)
+settings.load_profile("untimed")
 
 DATA = "/data/plugin/confusion_matrix"
 _ADDRESS = re.compile(r"TensorBoard [\w.]+ at (http://\S+)")

@@ -107,46 +107,93 @@ class Tab:
         return told
 
 
-@pytest.fixture
-def open_tab(chromium: Browser) -> Iterator[Callable[..., Tab]]:
-    """A function: opens the tab of a TensorBoard's page.
+class Visit:
+    """Pages that are open in the browser, and everything in them that must not happen.
 
-    The test fails at its end if the page wrote an error to the console, left 127.0.0.1, or broke a Content-Security-Policy without
-    'unsafe-eval', which TensorBoard still allows and means to forbid.
+    That is: an error in the console, a request that leaves 127.0.0.1, or a breach of a Content-Security-Policy without 'unsafe-eval',
+    which TensorBoard still allows and means to forbid.
     """
-    wrong: list[str] = []
-    contexts: list[Any] = []
 
-    def without_eval(route: Route) -> None:
-        answer = route.fetch()
-        headers = {**answer.headers}
-        policy = headers["content-security-policy"]
-        assert "'unsafe-eval'" in policy
-        headers["content-security-policy"] = policy.replace("'unsafe-eval'", "")
-        route.fulfill(response=answer, headers=headers)
+    def __init__(self, chromium: Browser) -> None:
+        self._chromium = chromium
+        self._contexts: list[Any] = []
+        self.wrong: list[str] = []
 
-    def open_it(url: str, expected_error: str | None = None, before: Callable[[Page], Any] = lambda page: None, **options: Any) -> Tab:
+    def open(self, url: str, expected_error: str | None = None, before: Callable[[Page], Any] = lambda page: None, **options: Any) -> Tab:
         def note(text: str) -> None:
             # At the end of a test its server goes before its page, which may still be fetching what comes next.
             if not re.search(f"net::ERR_(CONNECTION|EMPTY)|{expected_error or '^$'}", text):
-                wrong.append(text)
+                self.wrong.append(text)
 
-        context = chromium.new_context(**{"viewport": {"width": 1280, "height": 800}, **options})
-        contexts.append(context)
+        context = self._chromium.new_context(**{"viewport": {"width": 1280, "height": 800}, **options})
+        self._contexts.append(context)
         context.add_init_script(REPORT_VIOLATIONS)
         page = context.new_page()
         page.on("console", lambda message: note(f"console: {message.text} {message.location['url']}") if message.type == "error" else None)
         page.on("pageerror", lambda error: note(f"exception: {error}"))
         page.on("dialog", lambda dialog: (note(f"dialog: {dialog.message}"), dialog.dismiss()))
         page.on("request", lambda request: None if _is_local(request.url) else note(f"request: {request.url}"))
-        page.route("**/plugin_entry.html*", without_eval)
+        page.route("**/plugin_entry.html*", _without_eval)
         before(page)
         page.goto(url if "#" in url else url + "#confusion_matrix")
         return Tab(page)
 
-    yield open_it
-    for context in contexts:
-        context.close()
+    def close(self) -> None:
+        for context in self._contexts:
+            context.close()
+
+
+def _without_eval(route: Route) -> None:
+    answer = route.fetch()
+    headers = {**answer.headers}
+    policy = headers["content-security-policy"]
+    assert "'unsafe-eval'" in policy
+    headers["content-security-policy"] = policy.replace("'unsafe-eval'", "")
+    route.fulfill(response=answer, headers=headers)
+
+
+@pytest.fixture
+def open_tab(chromium: Browser) -> Iterator[Callable[..., Tab]]:
+    """A function: opens the tab of a TensorBoard in a browser that knows nothing yet."""
+    visit = Visit(chromium)
+    yield visit.open
+    visit.close()
+    assert visit.wrong == []
+
+
+@pytest.fixture(scope="module")
+def _kept(chromium: Browser) -> Iterator[tuple[Visit, dict[str, Tab]]]:
+    visit = Visit(chromium)
+    yield visit, {}
+    visit.close()
+
+
+@pytest.fixture
+def reopen_tab(_kept: tuple[Visit, dict[str, Tab]]) -> Iterator[Callable[[str], Tab]]:
+    """A function like open_tab's, for the tests of a module that look at one TensorBoard.
+
+    TensorBoard's own page, which takes seconds to start, stays; the tab in it begins anew, without what it remembered.
+    """
+    visit, tabs = _kept
+
+    def reopen(url: str) -> Tab:
+        if url not in tabs:
+            tabs[url] = visit.open(url)
+            return tabs[url]
+        tab = tabs[url]
+        inside = next(frame for frame in tab.page.frames if "plugin_entry" in frame.url)
+        tab.page.mouse.move(0, 0)
+        with tab.page.expect_event("framenavigated", lambda frame: frame == inside):
+            inside.evaluate("""() => {
+                localStorage.clear();
+                sessionStorage.clear();
+                parent.location.hash = 'confusion_matrix';
+                location.reload();
+            }""")
+        return tab
+
+    yield reopen
+    wrong, visit.wrong = visit.wrong, []
     assert wrong == []
 
 

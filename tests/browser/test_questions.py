@@ -111,8 +111,8 @@ class Visitor:
 
 
 @pytest.fixture
-def visitor(board: Any, open_tab: Any) -> Visitor:
-    return Visitor(open_tab(board.url))
+def visitor(board: Any, reopen_tab: Any) -> Visitor:
+    return Visitor(reopen_tab(board.url))
 
 
 def count_of(size: int, true: int, predicted: int, run: str = "a", step: int = STEPS[-1]) -> int:
