@@ -9,9 +9,9 @@ import { type Scale, widest } from './scale';
 /** The values of some cells of one run at all its steps, cell by cell. */
 export interface Courses {
   readonly steps: readonly number[];
-  readonly counts: Float32Array;
+  readonly counts: Float64Array;
   /** In the normalization that was asked for; NaN where undefined. */
-  readonly values: Float32Array;
+  readonly values: Float64Array;
 }
 
 export const LINES_FROM = 22;
@@ -24,20 +24,21 @@ export interface CoursePicture {
   readonly palette: Palette;
   readonly firstStep: number;
   readonly lastStep: number;
-  readonly hideDiagonal: boolean;
+  /** Which cells are not drawn, row by row. */
+  readonly isHidden: (row: number, column: number) => boolean;
   readonly neverSeen: (row: number) => boolean;
 }
 
 /** The ground, and where cells are small a strip for each run, from the first step at the left to the last. */
 export function drawCourses(pixels: Uint32Array, side: number, camera: Camera, picture: CoursePicture): void {
-  const { numClasses: n, runs, scale, palette, firstStep, lastStep, hideDiagonal, neverSeen } = picture;
+  const { numClasses: n, runs, scale, palette, firstStep, lastStep, isHidden, neverSeen } = picture;
   const grid = gridOf(side, camera, n);
   drawGround(pixels, side, grid, palette, neverSeen);
   if (grid.size >= LINES_FROM) return;
   const interval = usualInterval(runs.map(({ courses }) => courses.steps));
   for (let row = grid.down.first; row <= grid.down.last; row++) {
     for (let column = grid.across.first; column <= grid.across.last; column++) {
-      if (row === column && hideDiagonal) continue;
+      if (isHidden(row, column)) continue;
       const [x0, x1, y0, y1] = [grid.left(column), grid.right(column), grid.top(row), grid.bottom(row)];
       for (const [slot, { courses, ramp }] of runs.entries()) {
         const from = y0 + Math.floor((slot * (y1 - y0)) / runs.length);
@@ -97,6 +98,15 @@ export function extentOfCourses(all: readonly Courses[], isCorrect: (cell: numbe
       return extent;
     }),
   );
+}
+
+/** The largest count that a cell ever had. */
+export function mostEver(all: readonly Courses[], cell: number): number {
+  let most = 0;
+  for (const { steps, counts } of all) {
+    for (let i = cell * steps.length; i < (cell + 1) * steps.length; i++) if (counts[i] > most) most = counts[i];
+  }
+  return most;
 }
 
 /** The first and the last step of all. */

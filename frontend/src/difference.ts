@@ -98,23 +98,31 @@ export function signed(change: number, normalize: Normalize): string {
   return change > 0 ? `+${size}` : change < 0 ? `−${size}` : size;
 }
 
-/** The changes of the visible cells, where they fit. */
+/** The changes of the visible cells, where they fit; what may be noise is not told where something larger has no room. */
 export function differenceNumbers(side: number, camera: Camera, picture: DifferencePicture, measure: Measure) {
   const { changes, numClasses, normalize, rowStart } = picture;
   const size = cellSize(camera, side, numClasses);
-  const numbers: { text: string; x: number; y: number; ink: string }[] = [];
-  if (size < NUMBERS_FROM) return numbers;
+  const real: { text: string; x: number; y: number; ink: string }[] = [];
+  const noise: typeof real = [];
+  if (size < NUMBERS_FROM) return real;
+  let all = true;
   const { across, down } = gridOf(side, camera, numClasses);
   for (let row = down.first; row <= down.last; row++) {
     for (let i = rowStart[row]; i < rowStart[row + 1]; i++) {
       const column = changes.cols[i];
       const found = column >= across.first && column <= across.last && !isHidden(i, picture) ? colorOf(i, picture) : null;
       if (!found) continue;
-      const text = signed(changes.difference[i], normalize);
-      if (measure(text) > size - 4) continue;
+      const isReal = changes.significant[i] === 1;
+      const whole = signed(changes.difference[i], normalize);
+      // All are shares there, as the legend says: the sign of percent is what one can do without.
+      const text = measure(whole) > size - 4 ? whole.replace(/^(.\d+)%$/, '$1') : whole;
+      if (measure(text) > size - 4) {
+        all &&= !isReal;
+        continue;
+      }
       const [x, y] = [camera.x + (column + 0.5) * size, camera.y + (row + 0.5) * size];
-      numbers.push({ text, x, y, ink: inkOn(found.color) });
+      (isReal ? real : noise).push({ text, x, y, ink: inkOn(found.color) });
     }
   }
-  return numbers;
+  return all ? [...real, ...noise] : real;
 }

@@ -36,8 +36,10 @@ export function shortValue(value: number, normalize: Normalize): string {
   return value > 0 && (rounded === 0 || (rounded === 100 && value < 1)) ? percent(value) : `${rounded}%`;
 }
 
+/** The name of a class; its number where there are no names. */
 export function nameOf(names: readonly string[] | null, index: number): string {
-  return names?.[index] ?? String(index);
+  const name = names?.[index] ?? String(index);
+  return name.trim() === '' ? '(no name)' : name;
 }
 
 /** The share that a normalization makes of a cell, and what it is a share of; counts are told beside their share of the true class. */
@@ -64,6 +66,11 @@ export function cellInWords(matrix: Matrix, names: readonly string[] | null, cel
 export function metricText(value: number, name: string): string {
   if (Number.isNaN(value)) return 'n/a';
   return name === 'total' ? exactCount(value) : value.toFixed(3);
+}
+
+/** An interval of a metric; nothing where it is undefined. */
+export function intervalText(interval: readonly [number, number] | undefined, name: string): string {
+  return interval && !Number.isNaN(interval[0]) ? `${metricText(interval[0], name)}–${metricText(interval[1], name)}` : '';
 }
 
 /** A change of a metric with its sign. */

@@ -37,10 +37,13 @@ const HUES: Record<PaletteName, readonly [correct: Interpolator, wrong: Interpol
 /** Ramps whose low end is dark by themselves. */
 const DARK_FIRST: readonly Interpolator[] = [interpolateCividis, interpolateViridis];
 
-/** Runs: hues after Okabe and Ito (2008), who chose them for most color visions, darker on a light page and lighter on a dark one. */
+/**
+ * Runs: the first ones after Okabe and Ito (2008), the others searched for so that any two are told apart by most color visions: at least
+ * 10 apart by CIEDE2000, also as simulated after Machado et al. (2009), and each with a contrast of 3 to the page.
+ */
 const RUN_COLORS = {
-  light: ['#0072b2', '#d55e00', '#009e73', '#b3478b', '#8a6d00', '#2f9fd6', '#5c5c5c', '#7a3fbf'],
-  dark: ['#4fa8e0', '#ff8f40', '#2cc295', '#e58bc0', '#e3c24d', '#8fd3ff', '#b0b0b0', '#b48cf0'],
+  light: ['#0072b2', '#d55e00', '#009e73', '#870069', '#2d2d2d', '#2d00d2', '#696969', '#004b00'],
+  dark: ['#4fa8e0', '#ff8f40', '#a0e6a0', '#a55a87', '#e1e1e1', '#695aff', '#e11e00', '#00874b'],
 };
 
 const DARK_PAGE = [38, 41, 46] as const;
@@ -73,7 +76,9 @@ export function runColor(slot: number, dark: boolean): string {
 
 /** More, less, and what may be noise: neither the hues of correct and wrong cells, unless those are green and red, nor of one run. */
 export function divergingRamps(dark: boolean): { more: Ramp; less: Ramp; noise: Ramp } {
-  return { more: rampOf(interpolatePurples, dark), less: rampOf(interpolateGreens, dark), noise: faded(interpolateGreys, dark) };
+  // On a dark page their brightest ends would both be white.
+  const hue = (interpolate: Interpolator) => rampOf(interpolate, dark, 0.42);
+  return { more: hue(interpolatePurples), less: hue(interpolateGreens), noise: faded(interpolateGreys, dark) };
 }
 
 /** Grey that stays behind every color. */
@@ -83,7 +88,7 @@ function faded(interpolate: Interpolator, dark: boolean): Ramp {
   return Uint32Array.from({ length: 256 }, (_, i) => packed(...mixed(page, grey, 0.12 + (0.3 * i) / 255)));
 }
 
-function rampOf(interpolate: Interpolator, dark: boolean): Ramp {
+function rampOf(interpolate: Interpolator, dark: boolean, brightest = 0.22): Ramp {
   const ramp = new Uint32Array(256);
   for (let i = 0; i < 256; i++) {
     const t = i / 255;
@@ -92,7 +97,7 @@ function rampOf(interpolate: Interpolator, dark: boolean): Ramp {
       ramp[i] = packed(...channels(interpolate(dark ? 0.12 + 0.88 * t : 0.94 - 0.94 * t)));
     } else if (dark) {
       // On a dark page little is dark: the ramp upside down, and its low end faded into the page.
-      const color = channels(interpolate(0.88 - 0.66 * t));
+      const color = channels(interpolate(0.88 - (0.88 - brightest) * t));
       const opacity = Math.min(1, 0.38 + 0.9 * t);
       ramp[i] = packed(...mixed(DARK_PAGE, color, opacity));
     } else {

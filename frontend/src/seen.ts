@@ -18,7 +18,6 @@ import {
 import { type Cell, FIT } from './camera';
 import type { Ranking } from './confusions';
 import type { Courses } from './courses';
-import { nameOf } from './format';
 import { inSlices, scan } from './history';
 import { countAt, denominator, type Extent, type Matrix, type Normalize } from './matrix';
 import type { WholeName } from './metrics';
@@ -148,7 +147,7 @@ export const seenClasses = computed<ClassList>(() => {
   const list = classes.value;
   const now = arrangement.value;
   if (!now) return list;
-  const names = [...now.classes].map((index) => nameOf(list.names, index));
+  const names = [...now.classes].map((index) => list.names?.[index] ?? String(index));
   if (now.rest) names.push(`other (${(list.size - now.classes.length).toLocaleString('en-US')} classes)`);
   return { size: names.length, names };
 });
@@ -246,6 +245,24 @@ export const shownShare = computed<{ classes: number; of: number; share: number 
   if (!now?.rest || !whole) return null;
   const samples = now.classes.reduce((sum, index) => sum + whole.support[index], 0);
   return { classes: now.classes.length, of: classes.value.size, share: samples / whole.total };
+});
+
+/** Neighboring places, from the first to the last. */
+export interface Span {
+  readonly first: number;
+  readonly last: number;
+}
+
+/** Where the groups of the order are, as far as their classes still stand side by side. */
+export const groupsShown = computed<readonly Span[]>(() => {
+  const order = pinned.value;
+  if (!order) return [];
+  const list = classes.value;
+  return order.groups.flatMap((group) => {
+    const at = group.map((index) => placeOf(sameClass(index, order.list, list))).filter((place) => place >= 0);
+    const [first, last] = [Math.min(...at), Math.max(...at)];
+    return at.length > 1 && last - first + 1 === at.length ? [{ first, last }] : [];
+  });
 });
 
 /** The class of the common list at a place; -1 for the rest. */
@@ -353,7 +370,7 @@ export async function loadCourses(cells: readonly Cell[], isWanted: () => boolea
     const here = series.value.get(run);
     if (!here) continue;
     const { steps } = here.info;
-    const counts = new Float32Array(cells.length * steps.length).fill(Number.NaN);
+    const counts = new Float64Array(cells.length * steps.length).fill(Number.NaN);
     const values = counts.slice();
     const index = new Map(steps.map((step, i) => [step, i]));
     const where = `run ${run}, courses`;

@@ -202,6 +202,8 @@ export async function refresh(): Promise<void> {
 }
 
 let wantedTag = '';
+/** The runs that were asked for: a tag that some of them have not does not forget them. */
+let wishedRuns: readonly string[] = [];
 let restored: { tag: string; runs: readonly string[]; step: number | null } | null = null;
 
 /** Shows a tag, runs and a step of it, as far as they are there. */
@@ -223,8 +225,8 @@ export async function showTag(next: string): Promise<void> {
     const atEnd = step.value === null || step.value === newest;
     series.value = new Map(infos.map((info) => [info.run, (same && updated(info)) || seriesOf(next, info)]));
     tag.value = next;
-    const before = restored?.tag === next ? restored.runs : chosenRuns.value;
-    const kept = before.filter((run) => series.value.has(run)).slice(0, MOST_RUNS);
+    if (restored?.tag === next) wishedRuns = restored.runs;
+    const kept = wishedRuns.filter((run) => series.value.has(run)).slice(0, MOST_RUNS);
     chosenRuns.value = kept.length > 0 ? kept : filteredRuns.value.concat([...series.value.keys()]).slice(0, 1);
     // Someone who looks at the newest step follows the training; anyone else stays where they are.
     if (!same || atEnd) wantedStep.value = null;
@@ -261,6 +263,7 @@ export function toggleRun(run: string): void {
 export function chooseRuns(runs: readonly string[]): void {
   const wanted = new Set(runs);
   chosenRuns.value = [...series.value.keys()].filter((run) => wanted.has(run)).slice(0, MOST_RUNS);
+  wishedRuns = chosenRuns.value;
   loadShown();
 }
 
@@ -344,7 +347,7 @@ let loadingHistories: Promise<void> | null = null;
 /** Summarizes every step of the chosen runs that is not yet summarized, run by run, the subject first. */
 export function loadHistories(): Promise<void> {
   const runs = [...chosenRuns.value].sort((a, b) => Number(b === subject.value) - Number(a === subject.value));
-  const wanted = `${tag.value}\n${runs.join('\n')}\n${runs.map((run) => series.value.get(run)?.info.wall_times.at(-1))}`;
+  const wanted = `${tag.value}\n${runs.join('\n')}\n${runs.map((run) => series.value.get(run)?.info.wall_times)}`;
   if (loadingHistories && wantedHistories === wanted) return loadingHistories;
   wantedHistories = wanted;
   const mine = summarize(runs, () => wantedHistories === wanted).finally(() => {

@@ -29,7 +29,7 @@ const palette = { ...paletteOf('blue-orange', false), correct: coded(CORRECT), w
 /** Values of n x n cells at so many steps, some zero, some undefined. */
 function anyCourses(n: number, steps: number): Courses {
   const value = () => (draw() < 0.2 ? 0 : draw() < 0.2 ? Number.NaN : whole(draw, 1, 255));
-  const counts = Float32Array.from({ length: n * n * steps }, value);
+  const counts = Float64Array.from({ length: n * n * steps }, value);
   return { steps: Array.from({ length: steps }, (_, i) => 10 * i), counts, values: counts };
 }
 
@@ -42,7 +42,7 @@ function pictureOf(numClasses: number, all: readonly Courses[], more: Partial<Co
     palette,
     firstStep: 0,
     lastStep: Math.max(...all.flatMap(({ steps }) => steps)),
-    hideDiagonal: false,
+    isHidden: () => false,
     neverSeen: () => false,
     ...more,
   };
@@ -75,7 +75,7 @@ describe('drawCourses', () => {
         const all = Array.from({ length: runs }, () => anyCourses(n, length));
         const hideDiagonal = round % 4 === 0;
         const side = n * size;
-        const pixels = drawn(side, FIT, pictureOf(n, all, { hideDiagonal }));
+        const pixels = drawn(side, FIT, pictureOf(n, all, { isHidden: (row, column) => hideDiagonal && row === column }));
         const expected = groundOf(side, n, () => false);
         for (let at = 0; at < n * n; at++) {
           const [row, column] = [Math.floor(at / n), at % n];
@@ -113,7 +113,7 @@ describe('drawCourses', () => {
 
   /** Where a value appears that was 0 before, as a share of the cell. */
   const onset = (steps: number[], appears: number, lastStep: number) => {
-    const values = Float32Array.from(steps, (step) => (step >= appears ? 100 : 0));
+    const values = Float64Array.from(steps, (step) => (step >= appears ? 100 : 0));
     const side = LINES_FROM - 1;
     const pixels = drawn(side, FIT, pictureOf(1, [{ steps, counts: values, values }], { firstStep: 0, lastStep }));
     return pixels.subarray(0, side - 1).indexOf(coded(CORRECT)[100]) / (side - 1);
@@ -161,7 +161,7 @@ describe('linePoints', () => {
       [5, 1],
       [12_345, 7],
     ]) {
-      const values = Float32Array.from({ length }, (_, i) => i);
+      const values = Float64Array.from({ length }, (_, i) => i);
       const points = linePoints({ steps: [...values], counts: values, values }, 0, identity, identity, most);
       expect(points.length).toBeLessThanOrEqual(2 * most + 1);
       expect(points.length).toBeGreaterThanOrEqual(Math.min(length, most));

@@ -254,23 +254,34 @@ describe('differenceNumbers', () => {
       const [hideDiagonal, hideBelow] = [round % 4 === 1, round % 4 === 2 ? 25 : 0];
       const picture = pictureOf(changes, n, { normalize, hideDiagonal, hideBelow });
       const { across, down } = gridOf(side, camera, n);
-      const expected: object[] = [];
+      const real: object[] = [];
+      const noise: object[] = [];
+      let leftOut = 0;
       for (let row = down.first; row <= down.last; row++) {
         for (let column = across.first; column <= across.last; column++) {
           const i = changes.rows.findIndex((of, at) => of === row && changes.cols[at] === column);
           if (size < 26 || i < 0 || kindAt(i, picture) === '') continue;
           const change = valueIn(after, normalize, row, column) - valueIn(before, normalize, row, column);
           const size1 = Math.abs(change);
-          const text = `${change > 0 ? '+' : '−'}${normalize === 'counts' ? compactCount(size1) : shortValue(size1, normalize)}`;
-          if (measure(text) > size - 4) continue;
+          let text = `${change > 0 ? '+' : '−'}${normalize === 'counts' ? compactCount(size1) : shortValue(size1, normalize)}`;
           const most = picture.most[row === column ? 'correct' : 'wrong'];
           const kind = kindAt(i, picture) as keyof typeof RAMPS;
+          if (measure(text) > size - 4 && /^\D\d+%$/.test(text)) text = text.slice(0, -1);
+          if (measure(text) > size - 4) {
+            if (kind !== 'noise') leftOut++;
+            continue;
+          }
           const ink = inkOn(RAMPS[kind][Math.max(1, Math.round((255 * size1) / most))]);
-          expected.push({ text, x: camera.x + (column + 0.5) * size, y: camera.y + (row + 0.5) * size, ink });
+          (kind === 'noise' ? noise : real).push({
+            text,
+            x: camera.x + (column + 0.5) * size,
+            y: camera.y + (row + 0.5) * size,
+            ink,
+          });
         }
       }
       const found = differenceNumbers(side, camera, picture, measure);
-      expect(found).toEqual(expected);
+      expect(found).toEqual(leftOut === 0 ? [...real, ...noise] : real);
       told += found.length;
     }
     expect(told).toBeGreaterThan(100);

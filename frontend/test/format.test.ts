@@ -136,7 +136,8 @@ test('a class without a name is told by its number', () => {
   expect(nameOf(PETS, 1)).toBe('dog');
   expect(nameOf(null, 12)).toBe('12');
   expect(nameOf(PETS, 3)).toBe('3');
-  expect(nameOf([''], 0)).toBe('');
+  expect(nameOf(['', ' '], 0)).toBe('(no name)');
+  expect(nameOf(['', ' '], 1)).toBe('(no name)');
 });
 
 describe('shareOf', () => {

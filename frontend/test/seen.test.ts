@@ -279,7 +279,7 @@ describe('the courses of cells', () => {
       const expected = CELLS.flatMap(({ trueClass, predictedClass }) => there.map((of) => of[trueClass][predictedClass]));
       expect([...counts]).toEqual(expected);
       const shares = CELLS.flatMap(({ trueClass, predictedClass }) =>
-        there.map((of) => Math.fround(valueIn(of, normalize, trueClass, predictedClass))),
+        there.map((of) => valueIn(of, normalize, trueClass, predictedClass)),
       );
       expect([...values]).toEqual(shares);
     }

@@ -3,11 +3,11 @@
 import { useLayoutEffect, useRef } from 'preact/hooks';
 import type { Cell } from '../camera';
 import { type Courses, linePoints, stepRange } from '../courses';
-import { exactCount, nameOf } from '../format';
+import { exactCount, nameOf, shortValue } from '../format';
 import { cutTo } from '../marks';
 import { countAt } from '../matrix';
 import { runColor } from '../palette';
-import { classAt, dark, goToClasses, seenClasses, subjectPane } from '../seen';
+import { classAt, dark, goToClasses, normalize, seenClasses, subjectPane } from '../seen';
 import { runSlots, step } from '../state';
 import { drawings, INK } from './sheet';
 import { FONT, type Surface, strokeLine } from './surface';
@@ -23,25 +23,30 @@ export function Cards({ cells, courses: of }: { cells: readonly Cell[]; courses:
   const { width, height } = CARD;
   const x = (at: number) => 2 + (last > first ? (at - first) / (last - first) : 0.5) * (width - 4);
   // Each has a scale of its own: the most frequent confusion would leave the others flat.
-  const yOf = (cell: number) => {
+  const mostOf = (cell: number) => {
     let most = 0;
     for (const { steps, values } of of.values()) {
       for (let i = 0; i < steps.length; i++) most = Math.max(most, values[cell * steps.length + i] || 0);
     }
-    return (value: number) => height - 3 - (most > 0 ? value / most : 0) * (height - 8);
+    return most;
   };
   const now = x(step.value ?? first);
   const matrix = subjectPane.value?.matrix;
-  const cards = cells.map((cell, i) => ({
-    cell,
-    names: [cell.trueClass, cell.predictedClass].map((index) => nameOf(list.names, index)),
-    count: matrix ? exactCount(countAt(matrix, cell.trueClass, cell.predictedClass)) : '',
-    lines: [...of].map(([run, one]) => ({
-      run,
-      stroke: runColor(runSlots.value.get(run) ?? 0, dark.value),
-      points: linePoints(one, i, yOf(i), x, width),
-    })),
-  }));
+  const cards = cells.map((cell, i) => {
+    const most = mostOf(i);
+    const y = (value: number) => height - 3 - (most > 0 ? value / most : 0) * (height - 8);
+    return {
+      cell,
+      most: shortValue(most, normalize.value),
+      names: [cell.trueClass, cell.predictedClass].map((index) => nameOf(list.names, index)),
+      count: matrix ? exactCount(countAt(matrix, cell.trueClass, cell.predictedClass)) : '',
+      lines: [...of].map(([run, one]) => ({
+        run,
+        stroke: runColor(runSlots.value.get(run) ?? 0, dark.value),
+        points: linePoints(one, i, y, x, width),
+      })),
+    };
+  });
   useLayoutEffect(() => {
     if (!box.current) return;
     drawings.set('cards', {
@@ -59,7 +64,7 @@ export function Cards({ cells, courses: of }: { cells: readonly Cell[]; courses:
         steps; show fewer classes to see the course of each cell
       </p>
       <ul ref={box}>
-        {cards.map(({ cell, names, count, lines }) => (
+        {cards.map(({ cell, names, count, most, lines }) => (
           <li key={`${cell.trueClass} ${cell.predictedClass}`}>
             <button type="button" onClick={() => goToClasses(classAt(cell.trueClass), classAt(cell.predictedClass))}>
               <span class="names" title={`true ${names[0]}, predicted ${names[1]}`}>
@@ -69,6 +74,7 @@ export function Cards({ cells, courses: of }: { cells: readonly Cell[]; courses:
                 </span>
               </span>
               <b>{count}</b>
+              <small class="note">up to {most}</small>
               <svg viewBox={`0 0 ${width} ${height}`} aria-hidden="true">
                 <line class="now" x1={now} x2={now} y1="0" y2={height} />
                 {lines.map(({ run, stroke, points }) => (

@@ -163,7 +163,8 @@ function Versus({ all, trueClass, predictedClass }: Props) {
         return (
           <li key={run}>
             <RunName run={run} />: {what} {pointsText(change)} against <bdi>{mine.run}</bdi>,{' '}
-            {p < 0.05 ? 'more than noise' : 'may be noise'} ({p < 0.001 ? 'p < 0.001' : `p = ${p.toFixed(3)}`})
+            {p < 0.05 ? 'more than noise' : 'may be noise'} ({p < 0.001 ? 'p < 0.001' : `p = ${p.toFixed(3)}`}, for this cell
+            alone)
           </li>
         );
       })}

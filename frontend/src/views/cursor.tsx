@@ -18,11 +18,12 @@ const measureBold = (text: string) => measureIn(LABEL_SIZE)(text) * 1.06;
 interface Props {
   list: ClassList;
   layout: Layout;
+  view: Camera;
   width: number;
   height: number;
 }
 
-export function CursorLayer({ list, layout, width, height }: Props) {
+export function CursorLayer({ list, layout, view, width, height }: Props) {
   const canvas = useRef<HTMLCanvasElement>(null);
   const inside = (cell: Cell | null) => cell && Math.max(cell.trueClass, cell.predictedClass) < list.size;
   const [at, over] = [cursor.value, hover.value];
@@ -33,11 +34,11 @@ export function CursorLayer({ list, layout, width, height }: Props) {
     const ink = dark.value ? '#ffffff' : '#111318';
     const pointedAt = over ?? at;
     if (pointedAt && inside(pointedAt)) {
-      paintCross(context, layout, camera.value, list, pointedAt, ink);
-      paintNames(context, layout, camera.value, list, pointedAt, dark.value);
+      paintCross(context, layout, view, list, pointedAt, ink);
+      paintNames(context, layout, view, list, pointedAt, dark.value);
     }
-    if (at && inside(at)) paintFrame(context, layout, camera.value, list, at, ink, 2.5);
-    if (over && inside(over)) paintFrame(context, layout, camera.value, list, over, ink, 1.5);
+    if (at && inside(at)) paintFrame(context, layout, view, list, at, ink, 2.5);
+    if (over && inside(over)) paintFrame(context, layout, view, list, over, ink, 1.5);
   });
   return <canvas ref={canvas} class="cursor" />;
 }
@@ -100,32 +101,34 @@ function paintNames(
 ): void {
   const size = cellSize(view, side, list.size);
   const middle = (offset: number, index: number) => offset + (index + 0.5) * size;
-  const { text } = INK[isDark ? 'dark' : 'light'];
-  const tag = (name: string, x: number, y: number, align: 'left' | 'center' | 'right') => {
-    const width = context.measureText(name).width + 8;
+  const { text: ink } = INK[isDark ? 'dark' : 'light'];
+  const tag = (name: string, room: number, x: number, y: number, align: 'left' | 'center' | 'right') => {
+    const beneath = measureIn(LABEL_SIZE)(cutInTheMiddle(name, room, measureIn(LABEL_SIZE))); // which is to be covered
+    const text = cutInTheMiddle(name, room, measureBold);
+    const width = Math.max(context.measureText(text).width, beneath) + 8;
     const from = align === 'right' ? x - width + 4 : align === 'center' ? x - width / 2 : x - 4;
     context.fillStyle = isDark ? '#4a4f58' : '#dfe3e8';
     context.beginPath();
     context.roundRect(from, y - 9, width, 18, 4);
     context.fill();
-    context.fillStyle = text;
+    context.fillStyle = ink;
     context.textAlign = align;
-    context.fillText(name, x, y);
+    context.fillText(text, x, y);
   };
   context.save();
   context.font = `500 ${LABEL_SIZE}px ${FONT}`;
   context.textBaseline = 'middle';
   const [x, y] = [middle(view.x, at.predictedClass), middle(view.y, at.trueClass)];
   if (left > PAD && y >= 0 && y <= side) {
-    tag(cutInTheMiddle(nameOf(list.names, at.trueClass), beside, measureBold), -PAD / 2 - 2, y, 'right');
+    tag(nameOf(list.names, at.trueClass), beside, -PAD / 2 - 2, y, 'right');
   }
   if (top > PAD && x >= 0 && x <= side) {
-    const name = cutInTheMiddle(nameOf(list.names, at.predictedClass), above, measureBold);
-    if (flat) tag(name, x, -PAD / 2 - LABEL_SIZE / 2, 'center');
+    const name = nameOf(list.names, at.predictedClass);
+    if (flat) tag(name, above, x, -PAD / 2 - LABEL_SIZE / 2, 'center');
     else {
       context.translate(x, -PAD / 2 - 2);
       context.rotate(-Math.PI / 2);
-      tag(name, 0, 0, 'left');
+      tag(name, above, 0, 0, 'left');
     }
   }
   context.restore();

@@ -25,14 +25,17 @@ import { paintNumbers } from './heatmap';
 import { panelsIn, Sheet } from './sheet';
 import { measureIn, paintPixels } from './surface';
 
-export const HEAD = 30;
+/** The room for the heading, which takes two lines in a narrow window. */
+export function headRoom(width: number): number {
+  return width < 640 ? 48 : 30;
+}
 
 export function Difference({ width, height }: { width: number; height: number }) {
   const pane = subjectPane.value;
   const base = baselinePane.value;
   const found = changes.value;
   const list = seenClasses.value;
-  const layout = panelsIn(1, list, width, height - HEAD, false).at(0);
+  const layout = panelsIn(1, list, width, height - headRoom(width), false).at(0);
   const picture = useMemo((): DifferencePicture | null => {
     if (!found || !pane?.matrix || !base?.matrix) return null;
     const [after, before] = [pane.matrix, base.matrix];
@@ -54,12 +57,15 @@ export function Difference({ width, height }: { width: number; height: number })
   if (!pane || !base) return <p class="waiting">There is no earlier step to compare with: choose a baseline above</p>;
   if (pane.problem ?? base.problem) return <p class="problem">One of the two cannot be shown: {pane.problem ?? base.problem}</p>;
   if (!pane.matrix || !picture) return <p class="waiting">Loading the baseline…</p>;
-  const significant = picture.changes.significant.reduce((sum, one) => sum + one, 0);
+  const { significant: isReal, rows, cols } = picture.changes;
+  const significant = isReal.reduce((sum, one) => sum + one, 0);
+  const correct = isReal.reduce((sum, one, i) => sum + (rows[i] === cols[i] ? one : 0), 0);
   return (
     <div class="grid">
       <p class="head">
         <bdi>{pane.run}</bdi> at step {pane.step} against <bdi>{base.run}</bdi> at step {base.step}: {exactCount(significant)} of{' '}
         {exactCount(picture.changes.tested)} cells changed by more than noise
+        {correct > 0 && `, ${exactCount(correct)} on the diagonal`}
       </p>
       <Sheet
         run={pane.run}
@@ -117,7 +123,8 @@ export function changeInWords(row: number, column: number): string {
   const p = found.pValue[i];
   if (Number.isNaN(p)) return 'not tested: one of the two has no such samples';
   const chance = p < 0.001 ? 'p < 0.001' : `p = ${p.toFixed(3)}`;
-  return found.significant[i] ? `more than noise (${chance})` : `may be noise (${chance})`;
+  const among = `${chance}, judged among ${exactCount(found.tested)} tested cells`;
+  return found.significant[i] ? `more than noise (${among})` : `may be noise (${among})`;
 }
 
 function indexOfCell(rows: Int32Array, cols: Int32Array, row: number, column: number): number {

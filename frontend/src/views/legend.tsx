@@ -2,13 +2,28 @@
 
 import type { ComponentChildren } from 'preact';
 import { mostChanged } from '../difference';
-import { shortValue } from '../format';
+import { exactCount, shortValue } from '../format';
 import { marked } from '../gallery';
 import { gradientOf } from '../marks';
 import { type Ramp as Colors, divergingRamps, runColor } from '../palette';
 import { middleOf } from '../scale';
-import { barScale, changes, color, dark, extent, fixedExtent, normalize, palette, panes, range, view } from '../seen';
+import {
+  barScale,
+  changes,
+  color,
+  dark,
+  extent,
+  fixedExtent,
+  hideBelow,
+  hideDiagonal,
+  normalize,
+  palette,
+  panes,
+  range,
+  view,
+} from '../seen';
 import { runSlots } from '../state';
+import { courseExtent } from './timeline';
 
 export function Legend() {
   const matrices = panes.value.flatMap((one) => one.matrix ?? []);
@@ -26,6 +41,7 @@ export function Legend() {
       {neverSeen && <Key mark="never-seen">class never seen</Key>}
       {view.value === 'matrix' && marked.value && <Key mark="has-examples">has examples</Key>}
       {view.value === 'matrix' && undefinedShares && <Key mark="undefined">undefined (n/a)</Key>}
+      <Hidden />
     </section>
   );
 }
@@ -106,11 +122,12 @@ function Fixed() {
 function Diverging() {
   const ramps = divergingRamps(dark.value);
   const most = changes.value ? mostChanged(changes.value, panes.value[0]?.matrix?.rest) : { correct: 0, wrong: 0 };
-  const reach = `${shortValue(most.wrong, normalize.value)} (diagonal ${shortValue(most.correct, normalize.value)})`;
+  const reach = (sign: string) =>
+    `${sign}${shortValue(most.wrong, normalize.value)}, diagonal ${sign}${shortValue(most.correct, normalize.value)}`;
   return (
     <>
-      <Bar name="Fewer" colors={ramps.less} ends={['0', `−${reach}`]} />
-      <Bar name="More" colors={ramps.more} ends={['0', `+${reach}`]} />
+      <Bar name="Fewer" colors={ramps.less} ends={most.wrong + most.correct > 0 ? ['0', reach('−')] : null} />
+      <Bar name="More" colors={ramps.more} ends={most.wrong + most.correct > 0 ? ['0', reach('+')] : null} />
       <Bar name="May be noise" colors={ramps.noise} ends={['', '']} />
       <small>two-proportion test, at most 5% of the findings false (Benjamini-Hochberg)</small>
     </>
@@ -134,14 +151,26 @@ function RunColors() {
             : `a full bar: ${full('correct')} correct, ${full('wrong')} wrong`}
         </small>
       )}
-      {view.value === 'timeline' && (
-        <small>
-          from the first step at the left to the last at the right; the line marks this step; cells on and off the diagonal have
-          scales of their own
-        </small>
-      )}
+      {view.value === 'timeline' && <Courses />}
     </>
   );
+}
+
+function Courses() {
+  const extent = courseExtent.value;
+  const short = (value: number) => shortValue(value, normalize.value);
+  const scale = color.value === 'log' ? ', on a log scale' : '';
+  const reach = extent
+    ? `; full height: ${short(extent.correct.most)} correct, ${short(extent.wrong.most)} wrong${scale}`
+    : ', each with a scale of its own';
+  return <small>over all steps, marked at this one{reach}</small>;
+}
+
+/** What is logged and yet not drawn. */
+function Hidden() {
+  const hidden = [hideDiagonal.value && 'the diagonal', hideBelow.value > 0 && `counts under ${exactCount(hideBelow.value)}`];
+  const said = hidden.filter(Boolean).join(' and ');
+  return said ? <b class="hidden">{said} hidden</b> : null;
 }
 
 function Key({ mark, children }: { mark: string; children: ComponentChildren }) {

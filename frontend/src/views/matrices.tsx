@@ -5,7 +5,7 @@ import { type Cell, constrained, FIT, withCellInView, zoomed } from '../camera';
 import { panelTab, revealed, seenClasses, told, view } from '../seen';
 import { camera, cameraSide, cursor, hover, loading, moveStep, shown, subject } from '../state';
 import { Compare } from './compare';
-import { Difference, HEAD } from './difference';
+import { Difference, headRoom } from './difference';
 import { Gallery } from './gallery';
 import { Heatmaps } from './heatmap';
 import { panelsIn } from './sheet';
@@ -30,7 +30,7 @@ export function Matrices() {
   const count = shown.value.length;
   const list = seenClasses.value;
   const isMatrix = view.value === 'matrix';
-  const height = space.height - (view.value === 'difference' ? HEAD : 0);
+  const height = space.height - (view.value === 'difference' ? headRoom(space.width) : 0);
   const { side } = panelsIn(isMatrix ? count : 1, list, space.width, height, isMatrix).at(0);
   // The square has another size than before: what was seen in it stays.
   useLayoutEffect(() => {

@@ -1,6 +1,6 @@
 // The whole matrix, small, and where in it one is.
 
-import { useLayoutEffect, useRef } from 'preact/hooks';
+import { useLayoutEffect, useRef, useState } from 'preact/hooks';
 import { constrained, FIT } from '../camera';
 import { dark, seenClasses } from '../seen';
 import { camera } from '../state';
@@ -8,10 +8,27 @@ import type { Layout } from './sheet';
 import { type Painter, sized } from './surface';
 
 const LARGEST = 110;
+const LEAST = 56;
+const GAP = 6;
+
+/** Where it covers no cell, if there is room: over the labels of the rows or beside them. `free` pixels are empty before the sheet. */
+function placeIn({ left, top, side }: Layout, free: number): { left: number; top: number; size: number } {
+  const over = Math.floor(Math.min(LARGEST, free + left - 3 * GAP, top - 2 * GAP));
+  if (over >= LEAST) return { left: left - 2 * GAP - over, top: top - GAP - over, size: over };
+  const beside = Math.min(LARGEST, free - 2 * GAP);
+  if (beside >= LEAST) return { left: -GAP - beside, top, size: beside };
+  const within = Math.floor(Math.min(LARGEST, side / 3));
+  return { left: left + side - within - GAP, top: top + GAP, size: within };
+}
 
 export function Minimap({ paint, layout }: { paint: Painter; layout: Layout }) {
   const cells = useRef<HTMLCanvasElement>(null);
-  const side = Math.floor(Math.min(LARGEST, layout.side / 3));
+  const [free, setFree] = useState(0);
+  useLayoutEffect(() => {
+    const [sheet, view] = ['.sheet', '.matrices'].map((name) => cells.current?.closest(name)?.getBoundingClientRect().left ?? 0);
+    setFree(Math.floor(sheet - view));
+  });
+  const { left, top, size: side } = placeIn(layout, free);
   useLayoutEffect(() => {
     if (cells.current) paint(sized(cells.current, side, side), side, FIT);
   }, [paint, side]);
@@ -29,8 +46,8 @@ export function Minimap({ paint, layout }: { paint: Painter; layout: Layout }) {
       class={dark.value ? 'minimap dark' : 'minimap'}
       aria-hidden="true"
       style={{
-        left: `${layout.left + layout.side - side - 6}px`,
-        top: `${layout.top + 6}px`,
+        left: `${left}px`,
+        top: `${top}px`,
         width: `${side}px`,
         height: `${side}px`,
       }}

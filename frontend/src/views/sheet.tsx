@@ -10,7 +10,7 @@ import { nameOf } from '../format';
 import { axisLabels, LABEL_SIZE, labelWidth } from '../marks';
 import type { Matrix } from '../matrix';
 import { toCss } from '../palette';
-import { dark, palette, panelTab } from '../seen';
+import { dark, groupsShown, palette, panelTab, type Span } from '../seen';
 import { camera, cursor, hover } from '../state';
 import { CursorLayer } from './cursor';
 import { Minimap } from './minimap';
@@ -24,6 +24,7 @@ const LABELS_AT_MOST = { beside: 150, above: 90 };
 const MARGIN = 40;
 const MARGIN_FROM = 260;
 const LEAST_SIDE = 110;
+const LEAST_GROUP = 6;
 export const INK = { light: { text: '#202124', muted: '#5f6368' }, dark: { text: '#e8eaed', muted: '#a3a9b2' } };
 
 const measureLabel = measureIn(LABEL_SIZE);
@@ -72,7 +73,9 @@ export function panelsIn(count: number, list: ClassList, width: number, height: 
     const room = Math.min(across, down(AXIS_TITLE + above + PAD));
     const margin = withMargins && count === 1 && room >= MARGIN_FROM ? MARGIN : 0;
     const side = viewportSide(room - margin, n);
-    if (!best || side > best.side) best = { columns, side, above, flat, margin };
+    // Where all cannot be seen at once, one scrolls down to the others, never to the side.
+    if (columns > 1 && across < LEAST_SIDE) break;
+    if (!best || Math.max(side, LEAST_SIDE) >= Math.max(best.side, LEAST_SIDE)) best = { columns, side, above, flat, margin };
   }
   const { columns, above, flat, margin } = best as NonNullable<typeof best>;
   const side = Math.max(LEAST_SIDE, (best as NonNullable<typeof best>).side);
@@ -120,6 +123,7 @@ export function Sheet({ run, title, list, layout, matrix, paint, stale, tooltip 
   const outer = { width: left + side + margin + PAD, height: top + side + margin + PAD };
   const view = constrained(camera.value, side, n);
   const ink = INK[dark.value ? 'dark' : 'light'];
+  const groups = groupsShown.value;
 
   const draw = (surface: Surface) => {
     surface.translate(left, top);
@@ -128,6 +132,7 @@ export function Sheet({ run, title, list, layout, matrix, paint, stale, tooltip 
     surface.rect(0, 0, side, side);
     surface.clip(); // numbers of cells that are cut off at the edge
     paint(surface, side, view);
+    paintGroups(surface, groups, side, n, view, ink.text);
     surface.restore();
     paintLabels(surface, list, matrix, layout, view, ink);
     if (margin > 0) paintMargins(surface, matrix, layout, view, ink.muted);
@@ -139,6 +144,7 @@ export function Sheet({ run, title, list, layout, matrix, paint, stale, tooltip 
     if (canvas.current && side > 0) draw(sized(canvas.current, outer.width, outer.height));
   }, [
     paint,
+    groups,
     list,
     matrix,
     layout.left,
@@ -185,8 +191,8 @@ export function Sheet({ run, title, list, layout, matrix, paint, stale, tooltip 
           camera.value = FIT;
         }}
       />
-      <CursorLayer list={list} layout={layout} {...outer} />
-      {view.k > 1.01 && <Minimap paint={paint} layout={layout} />}
+      <CursorLayer list={list} layout={layout} view={view} {...outer} />
+      {view.k > 1.01 && left > PAD && top > PAD && <Minimap paint={paint} layout={layout} />}
       {tooltip}
     </div>
   );
@@ -199,6 +205,19 @@ function labelUnder(event: PointerEvent, { left, top, side }: Layout, view: Came
   const cell = cellAt(view, side, list.size, Math.min(side - 1, Math.max(0, x)), Math.min(side - 1, Math.max(0, y)));
   if (!cell || (x < 0 && y < 0) || x >= side || y >= side) return '';
   return nameOf(list.names, x < 0 ? cell.trueClass : cell.predictedClass);
+}
+
+/** A frame around each group of classes that the order has put together. */
+function paintGroups(surface: Surface, groups: readonly Span[], side: number, n: number, view: Camera, ink: string): void {
+  const size = cellSize(view, side, n);
+  surface.strokeStyle = ink;
+  surface.lineWidth = 1;
+  for (const { first, last } of groups) {
+    const long = (last - first + 1) * size;
+    const [x, y] = [view.x + first * size, view.y + first * size];
+    if (long < LEAST_GROUP || x + long < 0 || y + long < 0 || x > side || y > side) continue;
+    surface.strokeRect(Math.round(x) - 0.5, Math.round(y) - 0.5, Math.round(long), Math.round(long));
+  }
 }
 
 function paintLabels(

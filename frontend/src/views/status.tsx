@@ -1,7 +1,7 @@
 // The one live region: the cell under the pointer or the cursor, in words; and what is not shown.
 
 import { cellInWords, percent } from '../format';
-import { normalize, pinned, seenClasses, shownShare, told } from '../seen';
+import { groupsShown, normalize, pinned, seenClasses, shownShare, told } from '../seen';
 import { loading, shown, step } from '../state';
 
 export function Status() {
@@ -55,6 +55,7 @@ function Part() {
       {order && (
         <>
           Ordered by {order.name} in <bdi>{order.run}</bdi> at step {order.step}.
+          {groupsShown.value.length > 0 && ' Frames: groups confused among themselves.'}
         </>
       )}
     </p>

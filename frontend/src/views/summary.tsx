@@ -3,7 +3,7 @@
 import { useEffect, useRef } from 'preact/hooks';
 import uPlot from 'uplot';
 import { rankedConfusions } from '../confusions';
-import { exactCount, metricText, nameOf, percent, signedMetric } from '../format';
+import { exactCount, intervalText, metricText, nameOf, percent, signedMetric } from '../format';
 import type { Matrix } from '../matrix';
 import { type Interval, WHOLE, type WholeName, wholeIntervals, wholeMetrics } from '../metrics';
 import { runColor } from '../palette';
@@ -70,7 +70,6 @@ export function Summary() {
 
 function RunRow({ pane, name }: { pane: Pane; name: WholeName }) {
   const found = pane.whole && knownOf(pane.whole);
-  const interval = found?.intervals[name];
   return (
     <tr>
       <th scope="row" title={pane.run}>
@@ -78,7 +77,7 @@ function RunRow({ pane, name }: { pane: Pane; name: WholeName }) {
         <bdi>{pane.run}</bdi>
       </th>
       <td>{found ? metricText(found.metrics[name], name) : 'n/a'}</td>
-      <td>{interval ? `${metricText(interval[0], name)}–${metricText(interval[1], name)}` : 'none'}</td>
+      <td>{intervalText(found?.intervals[name], name) || 'none'}</td>
       <td>{found && <Change now={found.metrics[name]} before={baselineValue(pane.run, pane.step, name)} name={name} />}</td>
     </tr>
   );
@@ -155,7 +154,7 @@ function AllMetrics({ pane, matrix }: { pane: Pane; matrix: Matrix }) {
               {label}
             </th>
             <td>{metricText(metrics[name], name)}</td>
-            <td>{intervals[name] ? `${metricText(intervals[name][0], name)}–${metricText(intervals[name][1], name)}` : ''}</td>
+            <td>{intervalText(intervals[name], name)}</td>
             <td>
               <Change now={metrics[name]} before={baselineValue(pane.run, pane.step, name)} name={name} />
             </td>

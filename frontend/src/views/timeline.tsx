@@ -1,6 +1,6 @@
 // The Timeline view: the course of each cell over the steps; with many classes, of the worst confusions.
 
-import { effect, signal, untracked } from '@preact/signals';
+import { computed, effect, signal, untracked } from '@preact/signals';
 import { useEffect, useMemo } from 'preact/hooks';
 import { type Camera, type Cell, cellSize } from '../camera';
 import { rankedConfusions } from '../confusions';
@@ -11,6 +11,7 @@ import {
   extentOfCourses,
   LINES_FROM,
   linePoints,
+  mostEver,
   stepRange,
   usualInterval,
 } from '../courses';
@@ -18,7 +19,19 @@ import { exactCount, percent, shareOf } from '../format';
 import { countAt } from '../matrix';
 import { runColor, runRamp } from '../palette';
 import { scaleOf } from '../scale';
-import { color, dark, hideDiagonal, loadCourses, normalize, palette, panes, seenClasses, subjectPane, told } from '../seen';
+import {
+  color,
+  dark,
+  hideBelow,
+  hideDiagonal,
+  loadCourses,
+  normalize,
+  palette,
+  panes,
+  seenClasses,
+  subjectPane,
+  told,
+} from '../seen';
 import { chosenRuns, runSlots, series, step } from '../state';
 import { Cards } from './cards';
 import { Pair, Tooltip } from './cursor';
@@ -28,11 +41,20 @@ import { type Painter, paintPixels, type Surface, strokeLine } from './surface';
 /** More classes than this and cells are too small for a course. */
 const MOST_CLASSES = 40;
 const CARDS = 24;
+const NO_EXTENT = { correct: { least: 0, most: 0 }, wrong: { least: 0, most: 0 } };
 
 /** The courses that are shown, of which cells, and whether others are on their way. */
 const courses = signal<{ cells: readonly Cell[]; of: ReadonlyMap<string, Courses> } | null>(null);
 const busy = signal(false);
 let wanted = 0;
+
+/** From which value to which the courses in cells go; null where each has a scale of its own. */
+export const courseExtent = computed(() => {
+  const n = seenClasses.value.size;
+  const now = courses.value;
+  if (!now || n > MOST_CLASSES) return null;
+  return extentOfCourses([...now.of.values()], (cell) => Math.floor(cell / n) === cell % n);
+});
 
 async function load(cells: readonly Cell[]): Promise<void> {
   const mine = ++wanted;
@@ -51,8 +73,9 @@ export function Timeline({ width, height }: { width: number; height: number }) {
   const cells = useMemo((): readonly Cell[] => {
     if (inCells) return Array.from({ length: n * n }, (_, i) => ({ trueClass: Math.floor(i / n), predictedClass: i % n }));
     const matrix = subjectPane.value?.matrix;
-    return matrix ? rankedConfusions(matrix, normalize.value === 'true' ? 'rate' : 'count', CARDS) : [];
-  }, [list, inCells ? null : subjectPane.value?.matrix, normalize.value]);
+    const ranked = matrix ? rankedConfusions(matrix, normalize.value === 'true' ? 'rate' : 'count', CARDS) : [];
+    return ranked.filter((one) => one.count >= hideBelow.value);
+  }, [list, inCells ? null : subjectPane.value?.matrix, normalize.value, inCells ? 0 : hideBelow.value]);
   useEffect(
     () =>
       effect(() => {
@@ -74,18 +97,19 @@ function InCells({ courses: of, width, height }: { courses: ReadonlyMap<string, 
   const first = panes.value.find((pane) => pane.matrix);
   const picture = useMemo((): CoursePicture => {
     const { first: firstStep, last: lastStep } = stepRange(of);
-    const extent = extentOfCourses([...of.values()], (cell) => Math.floor(cell / n) === cell % n);
+    const all = [...of.values()];
+    const least = hideBelow.value;
     return {
       numClasses: n,
       runs: [...of].map(([run, one]) => ({ courses: one, ramp: runRamp(runSlots.value.get(run) ?? 0, dark.value) })),
-      scale: scaleOf(extent, color.value),
+      scale: scaleOf(courseExtent.value ?? NO_EXTENT, color.value),
       palette: palette.value,
       firstStep,
       lastStep,
-      hideDiagonal: hideDiagonal.value,
+      isHidden: (row, column) => (row === column ? hideDiagonal.value : least > 0 && mostEver(all, row * n + column) < least),
       neverSeen: (row) => panes.value.every((pane) => !pane.matrix || pane.matrix.support[row] === 0),
     };
-  }, [of, n, color.value, palette.value, dark.value, hideDiagonal.value]);
+  }, [of, n, courseExtent.value, color.value, palette.value, dark.value, hideDiagonal.value, hideBelow.value]);
   const runs = [...of.keys()];
   const colors = runs.map((run) => runColor(runSlots.value.get(run) ?? 0, dark.value));
   const { muted } = INK[dark.value ? 'dark' : 'light'];
@@ -115,7 +139,7 @@ function painterOf(picture: CoursePicture, colors: readonly string[], at: number
   return (surface, side, view) => {
     const size = cellSize(view, side, picture.numClasses);
     paintPixels(surface, side, view, size, (pixels, within, camera) => drawCourses(pixels, within, camera, picture));
-    if (size >= LINES_FROM) paintLines(surface, side, view, size, picture, colors, at, muted);
+    if (size >= LINES_FROM) paintLines(surface, side, view, size, picture, colors, at);
     else paintNow(surface, side, view, size, picture, at, muted);
   };
 }
@@ -134,7 +158,6 @@ function paintLines(
   picture: CoursePicture,
   colors: readonly string[],
   at: number,
-  muted: string,
 ): void {
   const n = picture.numClasses;
   const box = size - 2 * INSET - 1;
@@ -143,17 +166,10 @@ function paintLines(
     if (top > side || top + size < 0 || picture.neverSeen(row)) continue;
     for (let column = 0; column < n; column++) {
       const left = view.x + column * size + INSET;
-      if (left > side || left + size < 0 || (row === column && picture.hideDiagonal)) continue;
-      surface.strokeStyle = muted;
-      surface.globalAlpha = 0.35;
-      surface.lineWidth = 1;
-      surface.beginPath();
+      if (left > side || left + size < 0 || picture.isHidden(row, column)) continue;
       const now = left + place(at, picture) * box;
-      surface.moveTo(now, top);
-      surface.lineTo(now, top + box);
-      surface.stroke();
-      surface.globalAlpha = 1;
-      surface.lineWidth = size > 60 ? 1.75 : 1.25;
+      const thick = size > 60 ? 1.75 : 1.25;
+      surface.lineWidth = thick;
       for (const [slot, { courses: one }] of picture.runs.entries()) {
         const heightOf = (value: number) => {
           const height = row === column ? picture.scale.correct(value) : picture.scale.wrong(value);
@@ -164,6 +180,11 @@ function paintLines(
         surface.strokeStyle = colors[slot];
         // A single step is a dash, or it would not be seen.
         strokeLine(surface, points.length === 1 ? [points[0], [points[0][0] + 2, points[0][1]]] : points);
+        // A mark where the current step is: a line there would look like one between cells.
+        const current = points.findLast(([x]) => x <= now + 0.01);
+        if (!current) continue;
+        surface.fillStyle = colors[slot];
+        surface.fillRect(current[0] - 1.5 * thick, current[1] - 1.5 * thick, 3 * thick, 3 * thick);
       }
     }
   }
