@@ -18,11 +18,12 @@ export const NO_CLASSES: ClassList = { size: 0, names: null };
 
 /** One list for several: the classes of the first in its order, then what the others have more. Numbered classes keep their numbers. */
 export function united(lists: readonly ClassList[]): ClassList {
-  const named = lists.flatMap((list) => list.names ?? []);
   const size = Math.max(0, ...lists.map((list) => list.size));
   const first = lists.find((list) => list.names)?.names;
   if (!first) return { size, names: null };
-  const names = lists.every((list) => !list.names || isSame(list.names, first)) ? first : [...new Set(named)];
+  const names = lists.every((list) => !list.names || isSame(list.names, first))
+    ? first
+    : [...new Set(lists.flatMap((list) => list.names ?? []))];
   if (names.length >= size) return { size: names.length, names };
   return { size, names: Array.from({ length: size }, (_, index) => names[index] ?? String(index)) };
 }

@@ -1,7 +1,7 @@
 // What is kept of every step of a run, whichever is looked at: its metrics and marginals, and the course of single cells.
 
 import type { ClassList } from './arrange';
-import { type Extent, extentOf, type Matrix, type Normalize } from './matrix';
+import { type Extent, extentsOf, type Matrix, type Normalize } from './matrix';
 import { type WholeName, wholeMetrics } from './metrics';
 import type { Series } from './series';
 
@@ -21,9 +21,6 @@ export interface Summary {
 const SLICE_MILLISECONDS = 12;
 
 export function summaryOf(step: number, wallTime: number, matrix: Matrix, classes: ClassList): Summary {
-  const extents = Object.fromEntries(
-    (['counts', 'true', 'pred', 'all'] as const).map((normalize) => [normalize, extentOf(matrix, normalize)]),
-  ) as Record<Normalize, Extent>;
   return {
     step,
     wallTime,
@@ -32,7 +29,7 @@ export function summaryOf(step: number, wallTime: number, matrix: Matrix, classe
     support: Float32Array.from(matrix.support),
     predicted: Float32Array.from(matrix.predicted),
     truePositives: Float32Array.from(matrix.diagonal),
-    extents,
+    extents: extentsOf(matrix),
   };
 }
 

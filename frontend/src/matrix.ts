@@ -64,20 +64,40 @@ export interface Extent {
   wrong: { least: number; most: number };
 }
 
+type Extents = Record<Normalize, Extent>;
+const extents = new WeakMap<Matrix, Extents>();
+
 export function extentOf(matrix: Matrix, normalize: Normalize): Extent {
-  const extent = { correct: { least: 0, most: 0 }, wrong: { least: 0, most: 0 } };
-  const widen = (range: { least: number; most: number }, value: number) => {
-    if (value > range.most) range.most = value;
-    if (value > 0 && (range.least === 0 || value < range.least)) range.least = value;
+  return extentsOf(matrix)[normalize];
+}
+
+/** In every normalization: one way through the cells, which is made once. */
+export function extentsOf(matrix: Matrix): Extents {
+  const known = extents.get(matrix);
+  if (known) return known;
+  const none = () => ({ correct: { least: 0, most: 0 }, wrong: { least: 0, most: 0 } });
+  const found = { counts: none(), true: none(), pred: none(), all: none() };
+  const { numClasses, diagonal, rowStart, cols, counts, support, predicted, total, rest } = matrix;
+  const widen = (part: 'correct' | 'wrong', count: number, row: number, column: number) => {
+    if (!(count > 0)) return;
+    widenTo(found.counts[part], count);
+    widenTo(found.true[part], count / support[row]);
+    widenTo(found.pred[part], count / predicted[column]);
   };
-  for (let row = 0; row < matrix.numClasses; row++) {
-    if (row === matrix.rest) continue; // sums of many classes would leave the others pale
-    const diagonal = matrix.diagonal[row];
-    if (diagonal > 0) widen(extent.correct, diagonal / denominator(matrix, normalize, row, row));
-    for (let i = matrix.rowStart[row]; i < matrix.rowStart[row + 1]; i++) {
-      if (matrix.cols[i] !== matrix.rest)
-        widen(extent.wrong, matrix.counts[i] / denominator(matrix, normalize, row, matrix.cols[i]));
-    }
+  for (let row = 0; row < numClasses; row++) {
+    if (row === rest) continue; // sums of many classes would leave the others pale
+    widen('correct', diagonal[row], row, row);
+    for (let i = rowStart[row]; i < rowStart[row + 1]; i++) if (cols[i] !== rest) widen('wrong', counts[i], row, cols[i]);
   }
-  return extent;
+  for (const part of ['correct', 'wrong'] as const) {
+    const { least, most } = found.counts[part];
+    if (most > 0) found.all[part] = { least: least / total, most: most / total };
+  }
+  extents.set(matrix, found);
+  return found;
+}
+
+function widenTo(range: { least: number; most: number }, value: number): void {
+  if (value > range.most) range.most = value;
+  if (range.least === 0 || value < range.least) range.least = value;
 }

@@ -159,7 +159,8 @@ const arrangedOf = new WeakMap<Matrix, { arrangement: Arrangement; matrix: Matri
 function onList(matrix: Matrix, names: readonly string[] | null, list: ClassList): Matrix {
   const known = wholes.get(matrix);
   if (known?.list === list) return known.whole;
-  const whole = placed(matrix, placesIn(listOf(matrix, names), list), list.size);
+  const isSame = names === list.names && matrix.numClasses === list.size;
+  const whole = isSame ? matrix : placed(matrix, placesIn(listOf(matrix, names), list), list.size);
   wholes.set(matrix, { list, whole });
   return whole;
 }
