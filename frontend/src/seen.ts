@@ -18,13 +18,13 @@ import {
 import { type Cell, FIT } from './camera';
 import type { Ranking } from './confusions';
 import type { Courses } from './courses';
-import { inSlices, scan } from './history';
+import { breath, inSlices, scan } from './history';
 import { countAt, denominator, type Extent, type Matrix, type Normalize } from './matrix';
 import type { WholeName } from './metrics';
 import { type OrderName, orderOf, similarity } from './order';
 import { type PaletteName, paletteOf } from './palette';
 import { type ColorScale, scaleOf, sharedExtent, widest } from './scale';
-import { type Changes, changesBetween } from './significance';
+import { type Changes, changesBetween, comparison } from './significance';
 import {
   baseline,
   baselineAt,
@@ -190,10 +190,47 @@ export const settledBaseline = signal<Pane | null>(null);
 export const subjectPane = computed(() => panes.value.find((one) => one.run === subject.value) ?? null);
 export const baselinePane = computed(() => baseline.value && paneOf(baseline.value));
 
+interface Comparison {
+  readonly before: Matrix;
+  readonly normalize: Normalize;
+  changes: Changes | null;
+}
+const comparisons = new WeakMap<Matrix, Comparison>();
+const latest: Record<'shown' | 'listed', Comparison | null> = { shown: null, listed: null };
+const compared = signal(0);
+/** With fewer cells than this, a comparison is quicker than the eye. */
+const FEW_TO_COMPARE = 40_000;
+
+/** What changed between two matrices, each comparison made once; of large ones null until it is made, piece by piece. */
+export function changesOf(before: Matrix, after: Matrix, purpose: 'shown' | 'listed'): Changes | null {
+  if (before.numClasses !== after.numClasses) return null;
+  compared.value;
+  let mine = comparisons.get(after);
+  if (mine?.before !== before || mine.normalize !== normalize.value) {
+    const made: Comparison = { before, normalize: normalize.value, changes: null };
+    mine = made;
+    comparisons.set(after, made);
+    if (before.counts.length + after.counts.length < FEW_TO_COMPARE) {
+      made.changes = changesBetween(before, after, normalize.value);
+    } else {
+      const isWanted = () => latest.shown === made || latest.listed === made;
+      breath()
+        .then(() => inSlices(comparison(before, after, made.normalize), isWanted, () => {}))
+        .then((changes) => {
+          if (changes) made.changes = changes;
+          else if (comparisons.get(after) === made) comparisons.delete(after); // given up: it may be wanted again
+          compared.value++;
+        });
+    }
+  }
+  latest[purpose] = mine;
+  return mine.changes;
+}
+
 /** What changed from the baseline to the subject, and what of it is more than noise. */
 export const changes = computed<Changes | null>(() => {
   const [before, after] = [baselinePane.value?.matrix, subjectPane.value?.matrix];
-  return before && after && before.numClasses === after.numClasses ? changesBetween(before, after, normalize.value) : null;
+  return before && after ? changesOf(before, after, 'shown') : null;
 });
 
 /** The cell that is told of, under the pointer or else at the cursor, and the matrix that it is told of. */

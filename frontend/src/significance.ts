@@ -131,6 +131,15 @@ export function benjaminiHochberg(pValues: Float64Array, level = 0.05): Uint8Arr
  * Two evaluations of one data set have more in common than the tests assume: then they find rather too little than too much.
  */
 export function changesBetween(before: Matrix, after: Matrix, normalize: Normalize, level = 0.05): Changes {
+  const work = comparison(before, after, normalize, level);
+  for (;;) {
+    const next = work.next();
+    if (next.done) return next.value;
+  }
+}
+
+/** The same piece by piece, so that a page can do other things in between; each step tells how far it is, from 0 to 1. */
+export function* comparison(before: Matrix, after: Matrix, normalize: Normalize, level = 0.05): Generator<number, Changes> {
   const n = before.numClasses;
   if (after.numClasses !== n) {
     throw new Error(
@@ -138,6 +147,7 @@ export function changesBetween(before: Matrix, after: Matrix, normalize: Normali
     );
   }
   const { rows, cols, counts } = unionOf(before, after);
+  yield 0;
   const tested = normalize === 'counts' ? 'true' : normalize;
   const size = rows.length;
   const difference = new Float64Array(size);
@@ -152,12 +162,14 @@ export function changesBetween(before: Matrix, after: Matrix, normalize: Normali
     difference[i] = x2 / denominator(after, normalize, row, col) - x1 / denominator(before, normalize, row, col);
     pValue[i] = twoProportions(x1, denominator(before, tested, row, col), x2, denominator(after, tested, row, col));
     if (!Number.isNaN(pValue[i])) testedCells++;
+    if (i % PIECE === PIECE - 1) yield i / size;
   }
   const significant = benjaminiHochberg(pValue, level);
   return { rows, cols, before: counts[0], after: counts[1], difference, pValue, significant, tested: testedCells };
 }
 
 const BEYOND = 2 ** 31 - 1;
+const PIECE = 4096;
 
 /** The cells that are not zero in one or both matrices, with the counts of both. */
 function unionOf(a: Matrix, b: Matrix) {
@@ -191,8 +203,8 @@ function unionOf(a: Matrix, b: Matrix) {
     }
   }
   return {
-    rows: rows.slice(0, size),
-    cols: cols.slice(0, size),
-    counts: [counts[0].slice(0, size), counts[1].slice(0, size)] as const,
+    rows: rows.subarray(0, size),
+    cols: cols.subarray(0, size),
+    counts: [counts[0].subarray(0, size), counts[1].subarray(0, size)] as const,
   };
 }

@@ -3,7 +3,7 @@ import { united } from '../src/arrange';
 import { extentOf, type Matrix } from '../src/matrix';
 import { changesBetween } from '../src/significance';
 import { arrangedCounts, openPage, type Page } from './page';
-import { denseOf, golden, matrixFrom, NORMALIZATIONS, sealed, seeded, valueIn, whole } from './samples';
+import { denseOf, golden, matrixFrom, matrixFromCells, NORMALIZATIONS, sealed, seeded, valueIn, whole } from './samples';
 import { until } from './server';
 
 const draw = seeded(191);
@@ -249,6 +249,23 @@ describe('the changes since the baseline', () => {
     expect(seen.changes.value).toEqual(changesBetween(matrixFrom(ordered), matrixFrom(arrangedCounts(after, order)), 'all'));
     expect(seen.baselinePane.value).toMatchObject({ run: 'b', step: 1 });
   });
+});
+
+test('the changes of large matrices are found piece by piece, those that are no longer wanted not to their end', async () => {
+  const [before, after, other] = [1, 2, 3].map((k) =>
+    matrixFromCells(
+      300,
+      Array.from({ length: 60_000 }, (_, i) => [Math.floor(i / 200), k + (i % 200), 1 + ((i * k) % 11)] as const),
+    ),
+  );
+  expect(seen.changesOf(before, other, 'shown')).toBeNull();
+  expect(seen.changesOf(before, after, 'shown')).toBeNull();
+  expect(seen.changesOf(before, after, 'listed')).toBeNull();
+  await until(() => expect(seen.changesOf(before, after, 'shown')).not.toBeNull());
+  const found = seen.changesOf(before, after, 'shown');
+  expect(found).toEqual(changesBetween(before, after, 'counts'));
+  expect(seen.changesOf(before, after, 'listed')).toBe(found);
+  expect(seen.changesOf(before, other, 'shown')).toBeNull(); // given up above, and begun anew
 });
 
 describe('the courses of cells', () => {

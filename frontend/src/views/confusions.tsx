@@ -7,8 +7,18 @@ import { signed } from '../difference';
 import { exactCount, nameOf, percent } from '../format';
 import { cutTo } from '../marks';
 import type { Matrix } from '../matrix';
-import { chooseOrder, classes, goToClasses, normalize, pinned, ranking, search, settledBaseline, settledPanes } from '../seen';
-import { changesBetween } from '../significance';
+import {
+  changesOf,
+  chooseOrder,
+  classes,
+  goToClasses,
+  normalize,
+  pinned,
+  ranking,
+  search,
+  settledBaseline,
+  settledPanes,
+} from '../seen';
 import { subject } from '../state';
 
 const LISTED = 200;
@@ -24,7 +34,7 @@ const whole = computed(() => settledPanes.value.find((one) => one.run === subjec
 const changed = computed(() => {
   const before = settledBaseline.value?.whole;
   const after = whole.value;
-  return before && after && before.numClasses === after.numClasses ? changesBetween(before, after, normalize.value) : null;
+  return before && after ? changesOf(before, after, 'listed') : null;
 });
 
 export function Confusions() {
@@ -111,7 +121,7 @@ function Changed() {
   const base = settledBaseline.value;
   const found = changed.value;
   if (!base) return <p class="note">There is no earlier step: choose a baseline above</p>;
-  if (!found) return <p class="note">Loading the baseline…</p>;
+  if (!found) return <p class="note">Comparing with the baseline…</p>;
   const all = matching(rankedChanges(found, 2000)).slice(0, LISTED);
   return (
     <>

@@ -1,6 +1,6 @@
 // The Difference view: the chosen run against the baseline, what may be noise in grey, and the changes that are more, ranked.
 
-import { useMemo } from 'preact/hooks';
+import { useMemo, useRef } from 'preact/hooks';
 import { cellSize } from '../camera';
 import { type DifferencePicture, differenceNumbers, drawDifference, mostChanged, rowStarts, signed } from '../difference';
 import { exactCount, percent, shareOf } from '../format';
@@ -20,6 +20,7 @@ import {
   subjectPane,
   told,
 } from '../seen';
+import type { Changes } from '../significance';
 import { Pair, Tooltip } from './cursor';
 import { paintNumbers } from './heatmap';
 import { panelsIn, Sheet } from './sheet';
@@ -36,7 +37,7 @@ export function Difference({ width, height }: { width: number; height: number })
   const found = changes.value;
   const list = seenClasses.value;
   const layout = panelsIn(1, list, width, height - headRoom(width), false).at(0);
-  const picture = useMemo((): DifferencePicture | null => {
+  const now = useMemo((): DifferencePicture | null => {
     if (!found || !pane?.matrix || !base?.matrix) return null;
     const [after, before] = [pane.matrix, base.matrix];
     return {
@@ -53,19 +54,24 @@ export function Difference({ width, height }: { width: number; height: number })
       neverSeen: (row) => after.support[row] === 0 && before.support[row] === 0,
     };
   }, [found, list, normalize.value, color.value, palette.value, hideDiagonal.value, hideBelow.value]);
+  // Until a large comparison is made, the one before stays.
+  const last = useRef<DifferencePicture | null>(null);
+  if (now || last.current?.numClasses !== list.size) last.current = now;
+  const picture = last.current;
   const paint = useMemo(() => painterOf(picture), [picture]);
+  const numbers = useMemo(() => (picture ? significantCells(picture.changes) : { significant: 0, correct: 0 }), [picture]);
   if (!pane || !base) return <p class="waiting">There is no earlier step to compare with: choose a baseline above</p>;
   if (pane.problem ?? base.problem) return <p class="problem">One of the two cannot be shown: {pane.problem ?? base.problem}</p>;
-  if (!pane.matrix || !picture) return <p class="waiting">Loading the baseline…</p>;
-  const { significant: isReal, rows, cols } = picture.changes;
-  const significant = isReal.reduce((sum, one) => sum + one, 0);
-  const correct = isReal.reduce((sum, one, i) => sum + (rows[i] === cols[i] ? one : 0), 0);
+  if (!pane.matrix || !picture) return <p class="waiting">Comparing with the baseline…</p>;
+  const { significant, correct } = numbers;
   return (
     <div class="grid">
       <p class="head">
-        <bdi>{pane.run}</bdi> at step {pane.step} against <bdi>{base.run}</bdi> at step {base.step}: {exactCount(significant)} of{' '}
-        {exactCount(picture.changes.tested)} cells changed by more than noise
-        {correct > 0 && `, ${exactCount(correct)} on the diagonal`}
+        <bdi>{pane.run}</bdi> at step {pane.step} against <bdi>{base.run}</bdi> at step {base.step}:{' '}
+        {now
+          ? `${exactCount(significant)} of ${exactCount(now.changes.tested)} cells changed by more than noise` +
+            (correct > 0 ? `, ${exactCount(correct)} on the diagonal` : '')
+          : 'comparing…'}
       </p>
       <Sheet
         run={pane.run}
@@ -74,7 +80,7 @@ export function Difference({ width, height }: { width: number; height: number })
         layout={layout}
         matrix={pane.matrix}
         paint={paint}
-        stale={pane.loading || base.loading}
+        stale={pane.loading || base.loading || !now}
         tooltip={
           <Tooltip run={pane.run} layout={layout}>
             <Told />
@@ -83,6 +89,15 @@ export function Difference({ width, height }: { width: number; height: number })
       />
     </div>
   );
+}
+
+function significantCells({ rows, cols, significant }: Changes): { significant: number; correct: number } {
+  let [all, correct] = [0, 0];
+  for (let i = 0; i < rows.length; i++) {
+    all += significant[i];
+    if (rows[i] === cols[i]) correct += significant[i];
+  }
+  return { significant: all, correct };
 }
 
 function painterOf(picture: DifferencePicture | null): Parameters<typeof Sheet>[0]['paint'] {
