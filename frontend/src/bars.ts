@@ -5,7 +5,7 @@ import { compactCount, shortValue } from './format';
 import { drawGround, eachVisible, fillBox, gridOf } from './grid';
 import type { Measure } from './marks';
 import { countAt, denominator, type Matrix, type Normalize } from './matrix';
-import { type Palette, type Ramp, toCss } from './palette';
+import { inkOn, type Palette, type Ramp, toCss } from './palette';
 import type { Scale } from './scale';
 
 /** One run: its matrix, where there is one, and its color from faint to full. */
@@ -29,6 +29,8 @@ const BARS_FROM = 12;
 const STRIPES_FROM = 3;
 const NUMBERS_FROM = 11;
 const FONT_SIZE = 10;
+/** The place of a bar's color in the ramp of its run. */
+const BAR = 200;
 
 export type Glyph = 'numbers' | 'bars' | 'stripes' | 'pooled';
 
@@ -92,7 +94,7 @@ export function drawBars(pixels: Uint32Array, side: number, camera: Camera, pict
         const from = y0 + 1 + Math.round((slot * inner) / runs.length);
         const to = y0 + 1 + Math.round(((slot + 1) * inner) / runs.length) - (inner / runs.length >= 4 ? 1 : 0);
         const long = Math.max(1, Math.round(((x1 - x0 - 2) * place) / 255));
-        fillBox(pixels, side, x0 + 1, from, x0 + 1 + long, Math.max(to, from + 1), ramp[200]);
+        fillBox(pixels, side, x0 + 1, from, x0 + 1 + long, Math.max(to, from + 1), ramp[BAR]);
       }
     });
   }
@@ -107,13 +109,13 @@ export interface BarNumber {
 
 /** The value of every run beside its bar, where it fits. */
 export function barNumbers(side: number, camera: Camera, picture: BarPicture, ink: string, measure: Measure): BarNumber[] {
-  const { runs, numClasses, normalize, hideDiagonal, hideBelow } = picture;
+  const { runs, numClasses, normalize, scaleOf, hideDiagonal, hideBelow } = picture;
   const { across, down, size } = gridOf(side, camera, numClasses);
   if (glyphAt(size, runs.length) !== 'numbers') return [];
   const numbers: BarNumber[] = [];
   for (let row = down.first; row <= down.last; row++) {
     for (let column = across.first; column <= across.last; column++) {
-      for (const [slot, { matrix }] of runs.entries()) {
+      for (const [slot, { matrix, ramp }] of runs.entries()) {
         if (!matrix || matrix.support[row] === 0 || (row === column && hideDiagonal)) continue;
         const count = countAt(matrix, row, column);
         const of = denominator(matrix, normalize, row, column);
@@ -122,7 +124,12 @@ export function barNumbers(side: number, camera: Camera, picture: BarPicture, in
         const width = measure(text);
         if (width > size - 8) continue;
         const y = camera.y + row * size + 1 + ((slot + 0.5) * (size - 3)) / runs.length;
-        numbers.push({ text, x: camera.x + (column + 1) * size - 4 - width / 2, y, ink });
+        // At the end of the cell, or inside the bar, if that is so long that it would end in the middle of the number.
+        const scale = scaleOf(row);
+        const long = ((size - 3) * (row === column ? scale.correct(count / of) : scale.wrong(count / of))) / 255;
+        const isBeside = long < size - width - 6;
+        const end = isBeside ? size - 4 : Math.min(long, size - 4) - 2;
+        numbers.push({ text, x: camera.x + column * size + end - width / 2, y, ink: isBeside ? ink : inkOn(ramp[BAR]) });
       }
     }
   }

@@ -110,7 +110,7 @@ def test_runs_with_other_classes_are_aligned_by_name(tab: Any) -> None:
 def test_difference_tells_what_is_more_than_noise(tab: Any) -> None:
     view(tab, "Difference")
     tab.frame.get_by_label("Baseline step").select_option(label="first")
-    expect(tab.matrix).to_contain_text("a at step 50 against a at step 0")
+    expect(tab.matrix).to_contain_text("a at step 50 against step 0")
     tab.go_to(0, 1)
     panel(tab).get_by_role("tab", name="Cell").click()
     expect(panel(tab)).to_contain_text("against the baseline: more than noise (p < 0.001, judged among 9 tested cells)")

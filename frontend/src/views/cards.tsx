@@ -12,7 +12,7 @@ import { runSlots, step } from '../state';
 import { drawings, INK } from './sheet';
 import { FONT, type Surface, strokeLine } from './surface';
 
-const NAME = 20;
+const NAME = 14;
 const CARD = { width: 180, height: 56, head: 34, gap: 12 };
 
 /** The worst confusions as small charts. */

@@ -23,7 +23,7 @@ import { subject } from '../state';
 
 const LISTED = 200;
 const GROUPS = 40;
-const NAME = 26;
+const NAME = 22;
 const RANKINGS: readonly (readonly [Ranking, string])[] = [
   ['count', 'By count'],
   ['rate', 'By rate'],

@@ -13,7 +13,8 @@ import { FONT, measureIn, sized } from './surface';
 
 /** A smaller cell is framed from outside, or the frame would hide it. */
 const LEAST_FRAME = 7;
-const measureBold = (text: string) => measureIn(LABEL_SIZE)(text) * 1.06;
+const BOLDER = 1.06;
+const measureBold = (text: string) => measureIn(LABEL_SIZE)(text) * BOLDER;
 
 interface Props {
   list: ClassList;
@@ -104,7 +105,7 @@ function paintNames(
   const { text: ink } = INK[isDark ? 'dark' : 'light'];
   const tag = (name: string, room: number, x: number, y: number, align: 'left' | 'center' | 'right') => {
     const beneath = measureIn(LABEL_SIZE)(cutInTheMiddle(name, room, measureIn(LABEL_SIZE))); // which is to be covered
-    const text = cutInTheMiddle(name, room, measureBold);
+    const text = cutInTheMiddle(name, room * BOLDER + 2, measureBold); // what fits as a label, fits in bold
     const width = Math.max(context.measureText(text).width, beneath) + 8;
     const from = align === 'right' ? x - width + 4 : align === 'center' ? x - width / 2 : x - 4;
     context.fillStyle = isDark ? '#4a4f58' : '#dfe3e8';

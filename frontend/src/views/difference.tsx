@@ -28,7 +28,7 @@ import { measureIn, paintPixels } from './surface';
 
 /** The room for the heading, which takes two lines in a narrow window. */
 export function headRoom(width: number): number {
-  return width < 640 ? 48 : 30;
+  return width < 680 ? 48 : 30;
 }
 
 export function Difference({ width, height }: { width: number; height: number }) {
@@ -67,7 +67,7 @@ export function Difference({ width, height }: { width: number; height: number })
   return (
     <div class="grid">
       <p class="head">
-        <bdi>{pane.run}</bdi> at step {pane.step} against <bdi>{base.run}</bdi> at step {base.step}:{' '}
+        <bdi>{pane.run}</bdi> at step {pane.step} against {base.run !== pane.run && <bdi>{base.run} at </bdi>}step {base.step}:{' '}
         {now
           ? `${exactCount(significant)} of ${exactCount(now.changes.tested)} cells changed by more than noise` +
             (correct > 0 ? `, ${exactCount(correct)} on the diagonal` : '')
