@@ -23,7 +23,7 @@ from tb_confmat_plugin.example_record import decode_examples, decode_images
 from tb_confmat_plugin.matrix import to_confusion_matrix
 from tb_confmat_plugin.names import image_pack_tag
 from tb_confmat_plugin.reader import LoggedExamples, LoggedMatrix
-from tb_confmat_plugin.record import RecordError, encode_classes, encode_matrix
+from tb_confmat_plugin.record import RecordError, class_list_id, encode_classes, encode_matrix
 from tb_confmat_plugin.thumbnails import content_type
 
 # Of the records and images in a page. Chromium opened 50 MB in 6 s and 250 MB in 18 s, and has no text longer than 537 MB.
@@ -122,7 +122,9 @@ def page_html(matrices: Sequence[LoggedMatrix]) -> str:
         raise ValueError("expected at least one confusion matrix, got none")
     with_examples = [logged for logged in matrices if logged.examples]
     images = _images(with_examples)
-    class_lists = {logged.classes.id: encode_classes(logged.classes) for logged in matrices if logged.classes}
+    # By what the records call them, as in a log.
+    named = {logged.classes: logged.record for logged in matrices if logged.classes}
+    class_lists = {class_list_id(record): encode_classes(classes) for classes, record in named.items()}
     kept = [logged.examples.record for logged in with_examples if logged.examples]
     size = sum(4 * len(piece) // 3 for piece in (*(logged.record for logged in matrices), *kept, *images.values()))
     if size > MOST_BYTES:
