@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from tb_confmat_plugin.accumulate import ConfusionMatrixAccumulator
     from tb_confmat_plugin.examples import Example
     from tb_confmat_plugin.matrix import ConfusionMatrix
+    from tb_confmat_plugin.page import show
     from tb_confmat_plugin.reader import read_confusion_matrices
     from tb_confmat_plugin.summary_writer import SummaryWriter
     from tb_confmat_plugin.writer import add_confusion_matrix
@@ -27,6 +28,7 @@ __all__ = [
     "SummaryWriter",
     "add_confusion_matrix",
     "read_confusion_matrices",
+    "show",
 ]
 
 _MODULE_OF = {
@@ -36,6 +38,7 @@ _MODULE_OF = {
     "SummaryWriter": "summary_writer",
     "add_confusion_matrix": "writer",
     "read_confusion_matrices": "reader",
+    "show": "page",
 }
 
 

@@ -54,7 +54,9 @@ discovery rate of 5%. Both take the samples of the two for independent."""
 _EXPORT_EXAMPLES = """examples:
   tb-confmat export --format csv -o cells.csv       all runs, tags and steps in long form
   tb-confmat export --run first --format png -o val.png --normalize true
-  tb-confmat export --run first --step 3 --format latex"""
+  tb-confmat export --run first --step 3 --format latex
+  tb-confmat export --format html -o report.html    the dashboard and all matrices in one file that any browser opens
+  tb-confmat export --run first --run second --tag val --no-examples --format html -o report.html"""
 
 _CONVERT_EXAMPLES = """examples:
   tb-confmat convert --logdir old --dry-run         says what would be converted
@@ -130,7 +132,7 @@ def make_parser() -> argparse.ArgumentParser:
         ("show", "one matrix in the terminal, fitted to its width", _SHOW_EXAMPLES, _add_show),
         ("metrics", "accuracy, F1 and all other metrics, of whole matrices or of each class", _METRICS_EXAMPLES, _add_metrics),
         ("diff", "what changed between two runs or steps, and whether by more than chance", _DIFF_EXAMPLES, _add_diff),
-        ("export", "matrices as CSV, JSON, PNG, SVG or LaTeX", _EXPORT_EXAMPLES, _add_export),
+        ("export", "matrices as CSV, JSON, PNG, SVG or LaTeX, or the dashboard in one HTML file", _EXPORT_EXAMPLES, _add_export),
         ("convert", "logs of one scalar a cell, or CSV files, into matrices for TensorBoard", _CONVERT_EXAMPLES, _add_convert),
     ):
         command = commands.add_parser(name, help=about, description=about, epilog=examples, formatter_class=layout)
@@ -176,11 +178,11 @@ def _add_diff(parser: argparse.ArgumentParser) -> None:
 
 def _add_export(parser: argparse.ArgumentParser) -> None:
     _add_log(parser)
-    _add_place(parser, "a step, or first, last or all (default: all for csv and json, else last)", default=None)
-    # html, the dashboard in one file, has its place here and in export.py.
-    parser.add_argument("--format", choices=("csv", "csv-dense", "json", "latex", "png", "svg"), required=True)
+    _add_place(parser, "a step, or first, last or all (default: all for csv, html and json, else last)", default=None, several=True)
+    parser.add_argument("--format", choices=("csv", "csv-dense", "html", "json", "latex", "png", "svg"), required=True)
     parser.add_argument("-o", "--output", metavar="FILE", help="default: the terminal or pipe")
     _add_normalize(parser)
+    parser.add_argument("--no-examples", action="store_true", help="html without the examples behind the cells")
 
 
 def _add_convert(parser: argparse.ArgumentParser) -> None:
@@ -207,8 +209,9 @@ def _add_log(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--logdir", default="runs", metavar="DIR", help="as for tensorboard; also s3:// and the like (default: runs)")
 
 
-def _add_place(parser: argparse.ArgumentParser, steps: str, default: str | None = "last") -> None:
-    parser.add_argument("--run", help="the run, if there are several").completer = _runs  # type: ignore[attr-defined]  # for argcomplete
+def _add_place(parser: argparse.ArgumentParser, steps: str, default: str | None = "last", several: bool = False) -> None:
+    action, about = ("append", "only this run; may be given several times") if several else ("store", "the run, if there are several")
+    parser.add_argument("--run", action=action, help=about).completer = _runs  # type: ignore[attr-defined]  # for argcomplete
     parser.add_argument("--tag", help="the tag, if there are several").completer = _tags  # type: ignore[attr-defined]  # for argcomplete
     parser.add_argument("--step", default=default, type=_step, help=steps)
 

@@ -175,10 +175,13 @@ def export_command(args: argparse.Namespace) -> int:
     form = FORMATS[args.format]
     if args.normalize and not form.shares:
         raise ValueError(f"{args.format} holds counts; leave --normalize out, or take csv-dense, latex, png or svg")
+    if args.no_examples and not form.examples:
+        raise ValueError(f"{args.format} has no examples; leave --no-examples out")
     if form.binary and args.output is None and sys.stdout.isatty():
         raise ValueError(f"{args.format} is nothing for a terminal; pass --output FILE")
     step = args.step or ("last" if form.single else "all")
-    picked = _picked(_read(args, args.run, args.tag), args.run, args.tag, step, single=form.single)
+    found = _read(args, args.run, args.tag, examples=form.examples and not args.no_examples)
+    picked = _picked(found, args.run, args.tag, step, single=form.single)
     data = form.write(picked, args.normalize)
     if args.output is None:
         sys.stdout.flush()
@@ -186,7 +189,8 @@ def export_command(args: argparse.Namespace) -> int:
         return 0
     with open(args.output, "wb") as file:
         file.write(data)
-    print(f"{args.output}: {len(picked):,} {'matrix' if len(picked) == 1 else 'matrices'}", file=sys.stderr)
+    size = f", {len(data) / 1e6:,.1f} MB" if len(data) >= 1e5 else ""
+    print(f"{args.output}: {len(picked):,} {'matrix' if len(picked) == 1 else 'matrices'}{size}", file=sys.stderr)
     return 0
 
 
@@ -233,12 +237,15 @@ def convert_command(args: argparse.Namespace) -> int:
     return 0
 
 
-def _read(args: argparse.Namespace, run: str | None = None, tag: str | None = None) -> LoggedMatrices:
-    """The matrices of a run and tag; if there are none, all, so that a message can say what there is."""
+Runs = str | list[str] | None  # one, some or all
+
+
+def _read(args: argparse.Namespace, run: Runs = None, tag: str | None = None, *, examples: bool = False) -> LoggedMatrices:
+    """The matrices of runs and a tag; if there are none, all, so that a message can say what there is."""
     bar = Progress(sys.stderr, "reading")
     try:
-        found = read_confusion_matrices(args.logdir, run=run, tag=tag, progress=bar)
-        if not found and (run, tag) != (None, None):
+        found = read_confusion_matrices(args.logdir, run=run, tag=tag, examples=examples, progress=bar)
+        if not {*_names(run)} <= {logged.run for logged in found} or (tag and not found):
             found = read_confusion_matrices(args.logdir, progress=bar)
     finally:
         bar.close()
@@ -247,16 +254,17 @@ def _read(args: argparse.Namespace, run: str | None = None, tag: str | None = No
     return found
 
 
-def _picked(found: LoggedMatrices, run: str | None, tag: str | None, step: int | str, *, single: bool = False) -> list[LoggedMatrix]:
+def _picked(found: LoggedMatrices, run: Runs, tag: str | None, step: int | str, *, single: bool = False) -> list[LoggedMatrix]:
     """The matrices of these names at this step; one of several must be named where only one will do."""
-    names = {"run": run, "tag": tag}
-    for what, name in names.items():
+    for what, names in (("run", _names(run)), ("tag", _names(tag))):
         there = sorted({getattr(logged, what) for logged in found})
-        if name is None and single and len(there) > 1:
-            raise ValueError(f"there are several {what}s: {_listed(there)}; name one")
-        if name is not None and name not in there:
-            raise ValueError(f"there is no {what} {name!r}; there {'is' if len(there) == 1 else 'are'} {_listed(there)}")
-        found = LoggedMatrices(logged for logged in found if name in (None, getattr(logged, what)))
+        for name in names:
+            if name not in there:
+                raise ValueError(f"there is no {what} {name!r}; there {'is' if len(there) == 1 else 'are'} {_listed(there)}")
+        chosen = [name for name in there if name in names or not names]
+        if single and len(chosen) > 1:
+            raise ValueError(f"there are several {what}s: {_listed(chosen)}; name one")
+        found = LoggedMatrices(logged for logged in found if getattr(logged, what) in chosen)
     if single and step == "all":
         raise ValueError("expected one step, or first or last, got all")
     series = [list(group) for _, group in groupby(found, lambda logged: (logged.run, logged.tag))]
@@ -270,6 +278,10 @@ def _picked(found: LoggedMatrices, run: str | None, tag: str | None, step: int |
         nearest = ", ".join(map(str, sorted(steps[:5])))
         raise ValueError(f"nothing was logged at step {step}; the nearest steps of {len(steps):,} are {nearest}")
     return picked
+
+
+def _names(names: Runs) -> list[str]:
+    return [names] if isinstance(names, str) else names or []
 
 
 def _listed(names: Sequence[str], most: int = 10) -> str:

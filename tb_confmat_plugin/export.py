@@ -6,6 +6,7 @@ import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+from tb_confmat_plugin.page import page_html
 from tb_confmat_plugin.reader import LoggedMatrix
 from tb_confmat_plugin.terminal import printable
 
@@ -23,6 +24,7 @@ class Format:
       single: whether it holds one matrix, not several.
       shares: whether it can hold shares in place of counts.
       binary: whether it is not for the eye, nor for a terminal.
+      examples: whether it can hold examples, too.
     """
 
     suffix: str
@@ -30,6 +32,7 @@ class Format:
     single: bool = False
     shares: bool = False
     binary: bool = False
+    examples: bool = False
 
 
 def _cells(matrices: Sequence[LoggedMatrix], normalize: str | None) -> bytes:
@@ -114,10 +117,15 @@ def _picture(kind: str) -> Callable[[Sequence[LoggedMatrix], str | None], bytes]
     return draw
 
 
-# The dashboard in one file, "html", has its place here, too.
+def _html(matrices: Sequence[LoggedMatrix], normalize: str | None) -> bytes:
+    """The dashboard in one file, with the matrices and their examples in it."""
+    return page_html(matrices).encode("ascii")
+
+
 FORMATS: dict[str, Format] = {
     "csv": Format(".csv", _cells),
     "csv-dense": Format(".csv", _dense, single=True, shares=True),
+    "html": Format(".html", _html, binary=True, examples=True),
     "json": Format(".json", _json),
     "latex": Format(".tex", _latex, single=True, shares=True),
     "png": Format(".png", _picture("png"), single=True, shares=True, binary=True),

@@ -436,6 +436,17 @@ class ConfusionMatrix:
 
         return matrix_to_html(self)
 
+    def show(self, *, height: int = 640) -> Any:
+        """The dashboard of this matrix, to look at in a notebook or to save; `tb_confmat_plugin.show` tells more, and takes several.
+
+        >>> page = ConfusionMatrix.from_dense([[5, 2], [0, 3]], class_names=["cat", "dog"]).show()
+        >>> page.height
+        640
+        """
+        from tb_confmat_plugin.page import show
+
+        return show(self, height=height)
+
 
 def to_confusion_matrix(matrix: Any, class_names: Iterable[Any] | None = None) -> ConfusionMatrix:
     """Takes what people have: a ConfusionMatrix, a square array or scipy sparse matrix of counts, or something that makes one of these.

@@ -6,7 +6,7 @@ plugin, or at least the magic number of a record.
 
 import os
 import warnings
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -17,10 +17,32 @@ from tensorboard.compat.proto.event_pb2 import Event
 from tb_confmat_plugin.classes import Classes
 from tb_confmat_plugin.event_file import EventFile, EventFileError, find_event_files, meter
 from tb_confmat_plugin.matrix import ConfusionMatrix
-from tb_confmat_plugin.names import CLASSES_CONTENT, MATRIX_CONTENT, PLUGIN_NAME, class_list_tag
+from tb_confmat_plugin.names import (
+    CLASSES_CONTENT,
+    EXAMPLES_CONTENT,
+    EXAMPLES_PLUGIN_NAME,
+    IMAGES_CONTENT,
+    MATRIX_CONTENT,
+    PLUGIN_NAME,
+    class_list_tag,
+    examples_tag,
+)
 from tb_confmat_plugin.record import MAGIC, RecordError, class_list_id, decode_classes, decode_matrix
 
-_NAME = PLUGIN_NAME.encode("ascii")
+_NAME = PLUGIN_NAME.encode("ascii")  # with which EXAMPLES_PLUGIN_NAME begins
+
+
+@dataclass(frozen=True)
+class LoggedExamples:
+    """The examples of one step, in bytes as they were logged; `example_record.py` describes them.
+
+    Attributes:
+      record: which samples were kept, and where the image of each is.
+      packs: the records of all packs of images of the run, by their tags.
+    """
+
+    record: bytes = field(repr=False)
+    packs: Mapping[str, bytes] = field(repr=False, compare=False)
 
 
 @dataclass(frozen=True)
@@ -34,6 +56,7 @@ class LoggedMatrix:
       wall_time: when it was logged, seconds since the epoch.
       record: its bytes as they were logged.
       classes: its class names, or None: then classes are numbers.
+      examples: what was logged of single samples with it; None if nothing was, or if it was not asked for.
     """
 
     run: str
@@ -42,6 +65,7 @@ class LoggedMatrix:
     wall_time: float
     record: bytes = field(repr=False)
     classes: Classes | None = field(repr=False)
+    examples: LoggedExamples | None = field(default=None, repr=False)
 
     @property
     def matrix(self) -> ConfusionMatrix:
@@ -94,9 +118,10 @@ def _joined(arrays: list[Any], dtype: Any) -> Any:
 def read_confusion_matrices(
     logdir: str | os.PathLike[str],
     *,
-    run: str | None = None,
+    run: str | Collection[str] | None = None,
     tag: str | None = None,
     errors: str = "warn",
+    examples: bool = False,
     progress: Callable[[int, int], None] | None = None,
 ) -> LoggedMatrices:
     """Reads every confusion matrix that was logged into a directory, without a TensorBoard.
@@ -106,9 +131,10 @@ def read_confusion_matrices(
 
     Args:
       logdir: the directory that you would give to TensorBoard; with fsspec installed also "s3://bucket/runs", "gs://..." and the like.
-      run: only this run; the files of others are not opened.
+      run: only this run, or these; the files of others are not opened.
       tag: only this tag.
       errors: what to do about a damaged file or record, or one of a newer version: "warn" names it and reads the rest, "raise" raises.
+      examples: whether to read what was logged of single samples, too, with all images of the runs; `show` shows them.
       progress: called as the reading goes on, with the bytes read and the bytes of all files.
 
     Returns:
@@ -131,12 +157,13 @@ def read_confusion_matrices(
     """
     if errors not in ("warn", "raise"):
         raise ValueError(f"expected errors as 'warn' or 'raise', got {errors!r}")
-    files = [file for file in find_event_files(logdir) if run is None or file.run == run]
+    wanted = [run] if isinstance(run, str) else run
+    files = [file for file in find_event_files(logdir) if wanted is None or file.run in wanted]
     on_read = meter(files, progress)
     runs: dict[str, _Run] = {}
     damage: list[Exception] = []
     for file in files:
-        runs.setdefault(file.run, _Run(file.run)).read(file, on_read, damage)
+        runs.setdefault(file.run, _Run(file.run, examples)).read(file, on_read, damage)
     found = LoggedMatrices(logged for each in runs.values() for logged in each.matrices(tag, damage))
     if damage and errors == "raise":
         raise damage[0]
@@ -148,11 +175,14 @@ def read_confusion_matrices(
 class _Run:
     """What the files of one run hold, newest last."""
 
-    def __init__(self, name: str) -> None:
+    def __init__(self, name: str, examples: bool) -> None:
         self._name = name
+        self._plugins = {PLUGIN_NAME, EXAMPLES_PLUGIN_NAME} if examples else {PLUGIN_NAME}
         self._contents: dict[str, bytes] = {}  # of the metadata of each tag: that of its first event counts, as for TensorBoard
         self._class_lists: dict[str, bytes] = {}
         self._matrices: dict[tuple[str, int], tuple[float, bytes]] = {}
+        self._examples: dict[tuple[str, int], bytes] = {}
+        self._packs: dict[str, bytes] = {}
 
     def read(self, file: EventFile, on_read: Callable[[int], None] | None, damage: list[Exception]) -> None:
         """Adds what a file holds."""
@@ -177,7 +207,7 @@ class _Run:
     def _add(self, event: Any) -> None:
         for value in event.summary.value:
             plugin = value.metadata.plugin_data
-            if plugin.plugin_name == PLUGIN_NAME:
+            if plugin.plugin_name in self._plugins:
                 self._contents.setdefault(value.tag, plugin.content)
             content = self._contents.get(value.tag)
             record = value.tensor.string_val[0] if value.tensor.string_val else b""
@@ -185,6 +215,10 @@ class _Run:
                 self._matrices[value.tag, event.step] = event.wall_time, record
             elif content == CLASSES_CONTENT:
                 self._class_lists[value.tag] = record
+            elif content == EXAMPLES_CONTENT:
+                self._examples[value.tag, event.step] = record
+            elif content == IMAGES_CONTENT:
+                self._packs[value.tag] = record
 
     def matrices(self, tag: str | None, damage: list[Exception]) -> Iterable[LoggedMatrix]:
         """The matrices of all files, sorted."""
@@ -198,7 +232,9 @@ class _Run:
                     continue
                 if identifier is not None and identifier not in classes:
                     classes[identifier] = self._class_list(identifier, damage)
-                yield LoggedMatrix(self._name, its_tag, step, wall_time, record, classes.get(identifier or ""))
+                kept = self._examples.get((examples_tag(its_tag), step))
+                examples = None if kept is None else LoggedExamples(kept, self._packs)
+                yield LoggedMatrix(self._name, its_tag, step, wall_time, record, classes.get(identifier or ""), examples)
 
     def _class_list(self, identifier: str, damage: list[Exception]) -> Classes | None:
         name = class_list_tag(identifier)

@@ -13,9 +13,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 import scipy.stats
-from torch.utils.tensorboard import SummaryWriter
 
-from tb_confmat_plugin import ConfusionMatrix, __version__, add_confusion_matrix, read_confusion_matrices
+from tb_confmat_plugin import ConfusionMatrix, Example, SummaryWriter, __version__, add_confusion_matrix, read_confusion_matrices
 from tb_confmat_plugin.cli import main, make_parser
 from tb_confmat_plugin.export import FORMATS
 
@@ -247,6 +246,11 @@ def test_diff_in_a_log_of_one_run(tmp_path, run):
             ["export", "--format", "json", "--normalize", "all"],
             "json holds counts; leave --normalize out, or take csv-dense, latex, png or svg",
         ),
+        (
+            ["export", "--format", "html", "--normalize", "true"],
+            "html holds counts; leave --normalize out, or take csv-dense, latex, png or svg",
+        ),
+        (["export", "--format", "csv", "--no-examples"], "csv has no examples; leave --no-examples out"),
         (["export", "--format", "csv", "-o", "none/x.csv"], "none/x.csv: No such file or directory"),
         (["convert", "--matrix", "x.csv"], "pass --output with the log directory to write to"),
         (["convert", "--predictions", "x.csv", "--output", "new"], "predictions have no tag; pass --tag"),
@@ -336,6 +340,59 @@ def test_export(run, logdir, tmp_path):
     assert picture.read_bytes() == FORMATS["png"].write([found[-1]], "true")
 
 
+def runs_of(data):
+    return sorted({row["run"] for row in records(data)})
+
+
+def test_export_of_several_runs(run, logdir, tmp_path):
+    with SummaryWriter(tmp_path / "third") as writer:
+        add_confusion_matrix(writer, "val", [[1, 2], [0, 3]], 1)
+    for name in ("first", "second"):
+        (tmp_path / name).symlink_to(f"{logdir}/{name}")
+    export = ("export", "--logdir", str(tmp_path), "--format", "csv")
+    assert runs_of(good(run(*export))) == ["first", "second", "third"]
+    assert runs_of(good(run(*export, "--run", "third", "--run", "first"))) == ["first", "third"]
+    assert runs_of(good(run(*export, "--run", "third"))) == ["third"]
+    wrong = trouble(run(*export, "--run", "third", "--run", "fourth"))
+    assert wrong == "there is no run 'fourth'; there are 'first', 'second', 'third'"
+    picture = ("export", "--logdir", str(tmp_path), "--tag", "val", "--format", "svg", "--run", "third", "--run", "second")
+    assert trouble(run(*picture)) == "there are several runs: 'second', 'third'; name one"
+
+
+def test_export_of_the_dashboard(run, logdir, tmp_path):
+    page = tmp_path / "report.html"
+    code, out, err = run("export", "--format", "html", "-o", str(page))
+    assert (code, out) == (0, "")
+    assert err == f"{page}: 7 matrices, {page.stat().st_size / 1e6:.1f} MB\n"
+    assert page.read_bytes() == FORMATS["html"].write(read_confusion_matrices(logdir), None)
+    run("export", "--format", "html", "-o", str(page), "--run", "second", "--step", "last")
+    assert page.read_bytes() == FORMATS["html"].write(read_confusion_matrices(logdir, run="second")[-1:], None)
+
+
+def test_export_of_the_dashboard_with_and_without_examples(run, tmp_path):
+    with SummaryWriter(tmp_path / "log") as writer:
+        example = Example("cat", "dog", image=np.full((6, 8), 0.5), text="a cat on a dog")
+        writer.add_confusion_matrix("val", counts(1), 1, class_names=NAMES, examples=[example])
+    pages = [tmp_path / "with.html", tmp_path / "without.html"]
+    for page, options in zip(pages, [(), ("--no-examples",)], strict=True):
+        run("export", "--logdir", str(tmp_path / "log"), "--format", "html", "-o", str(page), *options)
+        found = read_confusion_matrices(tmp_path / "log", examples=not options)
+        assert page.read_bytes() == FORMATS["html"].write(found, None)
+    assert ["data:image/" in page.read_text() for page in pages] == [True, False]
+
+
+def test_a_dashboard_that_is_too_large(run, tmp_path, monkeypatch):
+    monkeypatch.setattr("tb_confmat_plugin.page.MANY_BYTES", 100)
+    page = tmp_path / "report.html"
+    code, _, err = run("export", "--format", "html", "-o", str(page))
+    assert code == 0
+    assert err.startswith("tb-confmat: warning: a page of 0 MB takes browsers several seconds to open; to be faster, choose runs, a tag or")
+    monkeypatch.setattr("tb_confmat_plugin.page.MOST_BYTES", 100)
+    page.unlink()
+    assert trouble(run("export", "--format", "html", "-o", str(page))).startswith("expected at most 0 MB in a page, which browsers open")
+    assert not page.exists()
+
+
 @pytest.mark.parametrize("name", ["json", "png"])
 def test_export_to_a_pipe(name, logdir):
     command = [*COMMAND, "export", "--logdir", logdir, "--run", "second", "--step", "3", "--format", name]
@@ -347,7 +404,8 @@ def test_export_to_a_pipe(name, logdir):
 
 def test_no_picture_on_a_terminal(run, monkeypatch):
     monkeypatch.setattr("sys.stdout.isatty", lambda: True)
-    assert trouble(run("export", "--format", "png", "--run", "second")) == "png is nothing for a terminal; pass --output FILE"
+    for name in ("png", "html"):
+        assert trouble(run("export", "--format", name, "--run", "second")) == f"{name} is nothing for a terminal; pass --output FILE"
 
 
 def test_every_format_can_be_chosen(capsys):
@@ -428,6 +486,10 @@ def completions(line):
 def test_completion(logdir):
     assert {"list", "show", "metrics", "diff", "export", "convert"} <= set(completions("tb-confmat "))
     assert completions("tb-confmat export --format l") == ["latex"]
+    assert completions("tb-confmat export --format h") == ["html"]
+    assert completions("tb-confmat export --no") == ["--normalize", "--no-examples"]
+    assert completions(f"tb-confmat export --logdir {logdir} --run first --run s") == ["second"]
+    assert completions(f"tb-confmat export --logdir {logdir} --run second --tag ") == ["val"]
     assert completions(f"tb-confmat show --logdir {logdir} --run ") == ["first", "second"]
     assert completions(f"tb-confmat diff --logdir {logdir} s") == ["second"]
     assert completions(f"tb-confmat show --logdir {logdir} --run second --tag ") == ["val"]

@@ -29,6 +29,7 @@ def test_the_public_names():
         "SummaryWriter",
         "add_confusion_matrix",
         "read_confusion_matrices",
+        "show",
     ]
     assert set(tb_confmat_plugin.__all__) <= set(dir(tb_confmat_plugin))
 

@@ -3,6 +3,7 @@ import re
 import subprocess
 import sys
 import warnings
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -12,10 +13,10 @@ from tensorboard.backend.event_processing.plugin_event_multiplexer import EventM
 from tensorboard.compat.proto.event_pb2 import Event
 from tensorboard.context import RequestContext
 
-from tb_confmat_plugin import ConfusionMatrix, SummaryWriter, read_confusion_matrices
+from tb_confmat_plugin import ConfusionMatrix, Example, SummaryWriter, read_confusion_matrices
 from tb_confmat_plugin.classes import Classes
 from tb_confmat_plugin.event_file import EventFileError, find_event_files, write_event_file
-from tb_confmat_plugin.names import class_list_tag
+from tb_confmat_plugin.names import EXAMPLES_PLUGIN_NAME, IMAGES_CONTENT, class_list_tag, examples_tag
 from tb_confmat_plugin.record import RecordError
 from tb_confmat_plugin.store import Store
 from tb_confmat_plugin.summary import classes_summary, matrix_summary
@@ -76,7 +77,33 @@ def test_reads_what_was_logged_among_all_else(tmp_path):
     assert read_confusion_matrices(tmp_path, run="b", tag="val") == found[9:]
     assert read_confusion_matrices(tmp_path, tag="train") == found[::4]
     assert read_confusion_matrices(tmp_path, run="c") == []
+    assert read_confusion_matrices(tmp_path, run=["b", ".", "c"]) == found[:4] + found[8:]
+    assert read_confusion_matrices(tmp_path, run=[]) == []
     assert "record" not in repr(found[0])
+
+
+def test_examples_as_they_were_logged(tmp_path, read_log):
+    for run in ("a", "b"):
+        with SummaryWriter(tmp_path / run) as writer:
+            for step in (1, 2):
+                examples = [Example("cat", "dog", image=np.full((5, 7), step / 9), text=f"{run}{step}")]
+                writer.add_confusion_matrix("val", named(step), step, examples=examples)
+            writer.add_confusion_matrix("val", named(3), 3)
+            writer.add_confusion_matrix("train", named(1), 1)
+    found = read_confusion_matrices(tmp_path, examples=True)
+    plain = read_confusion_matrices(tmp_path)
+    assert [replace(logged, examples=None) for logged in found] == plain
+    assert all(logged.examples is None for logged in plain)
+    assert [logged.step if logged.examples else None for logged in found] == [None, 1, 2, None] * 2
+    for logged in found:
+        values = [value for value in read_log(tmp_path / logged.run) if value.plugin == EXAMPLES_PLUGIN_NAME]
+        if logged.examples:
+            (record,) = [value.record for value in values if (value.tag, value.step) == (examples_tag(logged.tag), logged.step)]
+            assert logged.examples.record == record
+            assert logged.examples.packs == {value.tag: value.record for value in values if value.content == IMAGES_CONTENT}
+            assert len(logged.examples.packs) == 2
+    assert len({*found}) == 8
+    assert "record" not in repr(found[1])
 
 
 def test_the_same_as_the_dashboard(tmp_path):

@@ -1,4 +1,7 @@
-// The plugin's HTTP API (tb_confmat_plugin/http_api.md). URLs are relative: the page's base lies in the plugin.
+// What is logged: from the page itself, or else over the plugin's HTTP API (tb_confmat_plugin/http_api.md), whose URLs are relative: the
+// page's base lies in the plugin.
+
+import { embedded } from './embedded';
 
 export interface TagRuns {
   readonly tag: string;
@@ -32,38 +35,48 @@ export class ApiError extends Error {
   }
 }
 
-export async function fetchTags(): Promise<readonly TagRuns[]> {
-  return (await (await get('tags', {})).json()).tags;
+/** Where the log is: behind the plugin's routes, or in the page itself. */
+export interface Source {
+  fetchTags(): Promise<readonly TagRuns[]>;
+  fetchSeries(tag: string): Promise<readonly SeriesInfo[]>;
+  /** The records of all steps from first to last, both included. */
+  fetchRecords(run: string, tag: string, first: number, last: number): Promise<LoggedRecord[]>;
+  fetchClasses(run: string, id: string): Promise<Uint8Array>;
+  /** As fetchSeries, of the steps that have examples. */
+  fetchExampleSeries(tag: string): Promise<readonly SeriesInfo[]>;
+  fetchExamples(run: string, tag: string, step: number): Promise<LoggedRecord | null>;
+  /** The address of an image; what is there is a PNG or WebP file, or nothing. */
+  imageAddress(run: string, image: { pack: string; name: string }): string;
 }
 
-export async function fetchSeries(tag: string): Promise<readonly SeriesInfo[]> {
-  return (await (await get('series', { tag })).json()).series;
-}
+const routes: Source = {
+  async fetchTags() {
+    return (await (await get('tags', {})).json()).tags;
+  },
+  async fetchSeries(tag) {
+    return (await (await get('series', { tag })).json()).series;
+  },
+  async fetchRecords(run, tag, first, last) {
+    const query = { run, tag, first: String(first), last: String(last) };
+    return unframed(await (await get('records', query)).arrayBuffer());
+  },
+  async fetchClasses(run, id) {
+    return new Uint8Array(await (await get('classes', { run, id })).arrayBuffer());
+  },
+  async fetchExampleSeries(tag) {
+    return (await (await get('example_series', { tag })).json()).series;
+  },
+  async fetchExamples(run, tag, step) {
+    const query = { run, tag, first: String(step), last: String(step) };
+    return unframed(await (await get('example_records', query)).arrayBuffer())[0] ?? null;
+  },
+  imageAddress(run, { pack, name }) {
+    return `image?${new URLSearchParams({ run, pack, name })}`;
+  },
+};
 
-/** The records of all steps from first to last, both included. */
-export async function fetchRecords(run: string, tag: string, first: number, last: number): Promise<LoggedRecord[]> {
-  const query = { run, tag, first: String(first), last: String(last) };
-  return unframed(await (await get('records', query)).arrayBuffer());
-}
-
-/** As fetchSeries, of the steps that have examples. */
-export async function fetchExampleSeries(tag: string): Promise<readonly SeriesInfo[]> {
-  return (await (await get('example_series', { tag })).json()).series;
-}
-
-export async function fetchExamples(run: string, tag: string, step: number): Promise<LoggedRecord | null> {
-  const query = { run, tag, first: String(step), last: String(step) };
-  return unframed(await (await get('example_records', query)).arrayBuffer())[0] ?? null;
-}
-
-/** The address of an image; what is there is a PNG or WebP file, or nothing. */
-export function imageAddress(run: string, { pack, name }: { pack: string; name: string }): string {
-  return `image?${new URLSearchParams({ run, pack, name })}`;
-}
-
-export async function fetchClasses(run: string, id: string): Promise<Uint8Array> {
-  return new Uint8Array(await (await get('classes', { run, id })).arrayBuffer());
-}
+export const { fetchTags, fetchSeries, fetchRecords, fetchClasses, fetchExampleSeries, fetchExamples, imageAddress } =
+  embedded ?? routes;
 
 export function unframed(buffer: ArrayBuffer): LoggedRecord[] {
   const view = new DataView(buffer);

@@ -46,7 +46,7 @@ function parentDocument(): Document | null {
 export interface LinkStorage {
   get(): string;
   set(text: string): void;
-  /** The address of the whole page. */
+  /** The address of the whole page; empty in a notebook, which has none for what it shows in a cell. */
   address(): string;
   /** Calls back when the address was changed by hand. */
   onChange(look: () => void): void;
@@ -74,12 +74,18 @@ export function linkStorage(): LinkStorage {
   } catch {
     // a page of another origin around ours
   }
+  if (isInNotebook()) return { get: () => '', set: () => {}, address: () => '', onChange: () => {} };
   return {
     get: () => decoded(window.location.hash.slice(1)),
     set: (text) => window.history.replaceState(null, '', text ? `#${encodeURIComponent(text)}` : window.location.pathname),
     address: () => window.location.href,
     onChange: (look) => window.addEventListener('hashchange', look),
   };
+}
+
+/** Whether the page is the text of a frame of another one, as in the output of a notebook: such a page has no address. */
+export function isInNotebook(): boolean {
+  return window.location.protocol === 'about:';
 }
 
 /** A text of an address; what was cut off in the middle of a character is no text. */

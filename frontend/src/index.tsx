@@ -1,7 +1,8 @@
-// What TensorBoard loads into the tab: it calls render() once.
+// What TensorBoard loads into the tab: it calls render() once. A page that holds its log calls nothing.
 
 import { render as mount } from 'preact';
 import chartStyle from 'uplot/dist/uPlot.min.css';
+import { embedded } from './embedded';
 import { followExamples } from './gallery';
 import { onDarkMode, onReload, runFilter } from './host';
 import { followLink } from './link';
@@ -28,6 +29,8 @@ export function render(): void {
   mount(<App />, document.body);
   followLink().then(() => {
     if (tags.value === null) refresh();
-    onReload(refresh);
+    if (!embedded) onReload(refresh);
   });
 }
+
+if (embedded) render();

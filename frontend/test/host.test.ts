@@ -1,5 +1,5 @@
 import { afterEach, describe, expect, test, vi } from 'vitest';
-import { linkStorage, onDarkMode, onReload, runFilter } from '../src/host';
+import { isInNotebook, linkStorage, onDarkMode, onReload, runFilter } from '../src/host';
 
 afterEach(() => {
   vi.unstubAllGlobals();
@@ -195,6 +195,23 @@ describe('linkStorage', () => {
       listeners.hashchange();
       expect(look).toHaveBeenCalledTimes(1);
     });
+  });
+
+  test('is nowhere in a notebook, whose cells have no address', () => {
+    const { page } = pageAt('');
+    const location = { ...page.location, protocol: 'about:', href: 'about:srcdoc' };
+    const replaceState = () => { throw new DOMException('another address'); }; // biome-ignore format: one line
+    stubWindow({ ...page, location, history: { replaceState } }, BLOCKED);
+    expect(isInNotebook()).toBe(true);
+    const storage = linkStorage();
+    storage.set(VIEW);
+    storage.onChange(() => {});
+    expect([storage.get(), storage.address()]).toEqual(['', '']);
+  });
+
+  test.each(['http:', 'https:', 'file:'])('a page at %s is in no notebook', (protocol) => {
+    stubWindow({ location: { protocol } }, null);
+    expect(isInNotebook()).toBe(false);
   });
 
   test.each(['#tag%3Dval%26run%3Da%2', '#100%', '#%ff'])('an address that was cut off is no error: %s', (hash) => {

@@ -46,11 +46,15 @@ def chromium() -> Iterator[Browser]:
 
 
 class Tab:
-    """The "Confusion Matrix" tab of an open TensorBoard."""
+    """The "Confusion Matrix" tab of an open TensorBoard, or the same dashboard in another page.
 
-    def __init__(self, page: Page) -> None:
+    Attributes:
+      frame: what the dashboard is in: a frame, or the page.
+    """
+
+    def __init__(self, page: Page, frame: Page | FrameLocator | None = None) -> None:
         self.page = page
-        self.frame: FrameLocator = page.frame_locator("iframe")
+        self.frame = frame or page.frame_locator("iframe")
         self.matrix: Locator = self.frame.get_by_label("Confusion matrix", exact=True)
         self.status: Locator = self.frame.get_by_role("status")
         self.step: Locator = self.frame.get_by_role("slider", name="Step")

@@ -3,6 +3,7 @@
 import { Check, Link, Settings2 } from 'lucide';
 import { useState } from 'preact/hooks';
 import { hasExamples } from '../gallery';
+import { isInNotebook } from '../host';
 import { copyLink } from '../link';
 import {
   barScale,
@@ -87,7 +88,7 @@ export function Toolbar() {
           <Display />
         </Menu>
         <ExportMenu />
-        <CopyLink />
+        {!isInNotebook() && <CopyLink />}
       </div>
     </header>
   );
