@@ -24,27 +24,33 @@ export interface ChangedConfusion extends Cell {
 
 /** Collects the largest of many values without sorting them all; of equal ones the first. */
 class Largest {
-  readonly ids: number[] = [];
-  private readonly values: number[] = [];
+  private kept: { readonly id: number; readonly value: number }[] = [];
+  private least = Number.NEGATIVE_INFINITY;
 
   constructor(private readonly most: number) {}
 
   offer(id: number, value: number): void {
-    const full = this.values.length === this.most;
-    if (full && !(value > this.values[this.most - 1])) return;
-    let [low, high] = [0, this.values.length];
-    while (low < high) {
-      const middle = (low + high) >> 1;
-      if (this.values[middle] >= value) low = middle + 1;
-      else high = middle;
-    }
-    this.values.splice(low, 0, value);
-    this.ids.splice(low, 0, id);
-    if (full) {
-      this.values.pop();
-      this.ids.pop();
-    }
+    if (!(value > this.least)) return;
+    this.kept.push({ id, value });
+    if (this.kept.length >= 2 * this.most + SPARE) this.prune();
   }
+
+  get ids(): number[] {
+    this.prune();
+    return this.kept.map(({ id }) => id);
+  }
+
+  private prune(): void {
+    this.kept = this.kept.sort((a, b) => b.value - a.value).slice(0, this.most);
+    if (this.kept.length === this.most) this.least = this.kept.at(-1)?.value ?? Number.POSITIVE_INFINITY;
+  }
+}
+
+const SPARE = 64;
+
+/** Whether a cell is of one of these classes; every cell is where none are named. */
+function isOf(among: ReadonlySet<number> | undefined, row: number, column: number): boolean {
+  return !among || among.has(row) || among.has(column);
 }
 
 /** The lower end of the 95% interval of a share (Wilson, 1927): a rate among few samples does not win by luck. */
@@ -53,23 +59,25 @@ function surely(count: number, of: number): number {
   return (count + z2 / 2 - Math.sqrt(z2) * Math.sqrt((count * (of - count)) / of + z2 / 4)) / (of + z2);
 }
 
-/** The worst confusions: by count, or by the rate at which the true class is taken for the predicted one. */
-export function rankedConfusions(matrix: Matrix, by: 'count' | 'rate', most: number): Confusion[] {
+/** The worst confusions, of all or of some classes: by count, or by the rate at which the true class is taken for the predicted one. */
+export function rankedConfusions(matrix: Matrix, by: 'count' | 'rate', most: number, among?: ReadonlySet<number>): Confusion[] {
   const { numClasses, rowStart, cols, counts, support, rest } = matrix;
   const largest = new Largest(most);
   const rowOf = new Map<number, number>();
   for (let row = 0; row < numClasses; row++) {
     for (let i = rowStart[row]; i < rowStart[row + 1]; i++) {
-      if (row !== rest && cols[i] !== rest) largest.offer(i, by === 'count' ? counts[i] : surely(counts[i], support[row]));
+      if (row === rest || cols[i] === rest || !isOf(among, row, cols[i])) continue;
+      largest.offer(i, by === 'count' ? counts[i] : surely(counts[i], support[row]));
     }
   }
-  const wanted = [...largest.ids].sort((a, b) => a - b);
+  const ids = largest.ids;
+  const wanted = [...ids].sort((a, b) => a - b);
   let row = 0;
   for (const i of wanted) {
     while (rowStart[row + 1] <= i) row++;
     rowOf.set(i, row);
   }
-  return largest.ids.map((i) => {
+  return ids.map((i) => {
     const trueClass = rowOf.get(i) as number;
     const predictedClass = cols[i];
     const reverse = countAt(matrix, predictedClass, trueClass);
@@ -77,12 +85,17 @@ export function rankedConfusions(matrix: Matrix, by: 'count' | 'rate', most: num
   });
 }
 
-/** The confusions that changed most: those that are more than noise first, then by size of the change. */
-export function rankedChanges(changes: Changes, most: number, withDiagonal = false): ChangedConfusion[] {
+/** The confusions, of all or of some classes, that changed most: those that are more than noise first, then by size of the change. */
+export function rankedChanges(
+  changes: Changes,
+  most: number,
+  withDiagonal = false,
+  among?: ReadonlySet<number>,
+): ChangedConfusion[] {
   const { rows, cols, before, after, difference, pValue, significant } = changes;
   const [noise, sure] = [new Largest(most), new Largest(most)];
   for (let i = 0; i < rows.length; i++) {
-    if ((rows[i] === cols[i] && !withDiagonal) || !(Math.abs(difference[i]) > 0)) continue;
+    if ((rows[i] === cols[i] && !withDiagonal) || !(Math.abs(difference[i]) > 0) || !isOf(among, rows[i], cols[i])) continue;
     (significant[i] ? sure : noise).offer(i, Math.abs(difference[i]));
   }
   return [...sure.ids, ...noise.ids].slice(0, most).map((i) => ({

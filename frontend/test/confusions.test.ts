@@ -29,6 +29,9 @@ describe('rankedConfusions', () => {
       const most = [0, 1, 5, 1000][round % 4];
       const matrix = { ...matrixFrom(counts), ...(rest === undefined ? {} : { rest }) };
       expect(rankedConfusions(matrix, by, most)).toEqual(sorted.slice(0, most).map(({ of }) => of));
+      const among = new Set([...counts.keys()].filter(() => draw() < 0.3));
+      const found = sorted.filter(({ of }) => among.has(of.trueClass) || among.has(of.predictedClass));
+      expect(rankedConfusions(matrix, by, most, among)).toEqual(found.slice(0, most).map(({ of }) => of));
     }
   });
 
@@ -46,9 +49,17 @@ describe('rankedConfusions', () => {
     const n = 5000;
     const cells = Array.from({ length: 2000 }, (_, i) => [2 * i + 1, (i * 7) % n, 1 + ((i * 31) % 2003)] as const);
     const off = cells.filter(([row, col]) => row !== col);
-    const found = rankedConfusions(matrixFromCells(n, cells), 'count', 50);
-    const sorted = [...off].sort((a, b) => b[2] - a[2]).slice(0, 50);
-    expect(found.map(({ trueClass, predictedClass, count }) => [trueClass, predictedClass, count])).toEqual(sorted);
+    const sorted = [...off].sort((a, b) => b[2] - a[2]);
+    for (const most of [1, 50, 1500, Number.POSITIVE_INFINITY]) {
+      const found = rankedConfusions(matrixFromCells(n, cells), 'count', most);
+      expect(found.map(({ trueClass, predictedClass, count }) => [trueClass, predictedClass, count])).toEqual(
+        sorted.slice(0, most),
+      );
+    }
+    // The rarest of all is found among its classes, however many are more frequent.
+    const [row, col, count] = sorted[sorted.length - 1];
+    const [{ trueClass, predictedClass, ...rarest }] = rankedConfusions(matrixFromCells(n, cells), 'count', 50, new Set([row]));
+    expect([trueClass, predictedClass, rarest.count]).toEqual([row, col, count]);
   });
 });
 
@@ -80,6 +91,12 @@ describe('rankedChanges', () => {
           significant: changes.significant[i] === 1,
         }));
         expect(rankedChanges(changes, most, withDiagonal)).toEqual(expected);
+        const among = new Set([whole(draw, 0, n - 1)]);
+        const ofOne = sorted.filter((i) => among.has(changes.rows[i]) || among.has(changes.cols[i])).slice(0, most);
+        const found = rankedChanges(changes, most, withDiagonal, among);
+        expect(found.map(({ trueClass, predictedClass }) => [trueClass, predictedClass])).toEqual(
+          ofOne.map((i) => [changes.rows[i], changes.cols[i]]),
+        );
         significant += expected.filter((one) => one.significant).length;
       }
     }

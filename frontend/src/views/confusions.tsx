@@ -60,11 +60,9 @@ export function Confusions() {
   );
 }
 
-/** Of what is ranked, that which the search is for. */
-function matching<T extends { trueClass: number; predictedClass: number }>(all: readonly T[]): readonly T[] {
-  if (search.value.trim() === '') return all;
-  const wanted = new Set(matchingClasses(classes.value, search.value));
-  return all.filter((one) => wanted.has(one.trueClass) || wanted.has(one.predictedClass));
+/** The classes that the search is for. */
+function wanted(): ReadonlySet<number> | undefined {
+  return search.value.trim() === '' ? undefined : new Set(matchingClasses(classes.value, search.value));
 }
 
 function Names({ one }: { one: { trueClass: number; predictedClass: number } }) {
@@ -80,8 +78,7 @@ function Names({ one }: { one: { trueClass: number; predictedClass: number } }) 
 }
 
 function Ranked({ matrix, by }: { matrix: Matrix; by: 'count' | 'rate' }) {
-  const most = search.value.trim() === '' ? LISTED : matrix.counts.length;
-  const all = matching(rankedConfusions(matrix, by, Math.min(most, 20_000))).slice(0, LISTED);
+  const all = rankedConfusions(matrix, by, LISTED, wanted());
   if (all.length === 0) return <p class="note">No confusions{search.value.trim() !== '' && ` of “${search.value}”`}</p>;
   return (
     <>
@@ -122,7 +119,7 @@ function Changed() {
   const found = changed.value;
   if (!base) return <p class="note">There is no earlier step: choose a baseline above</p>;
   if (!found) return <p class="note">Comparing with the baseline…</p>;
-  const all = matching(rankedChanges(found, 2000)).slice(0, LISTED);
+  const all = rankedChanges(found, LISTED, false, wanted());
   return (
     <>
       <p class="note">
