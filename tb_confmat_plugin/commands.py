@@ -15,7 +15,7 @@ from typing import Any
 
 from tb_confmat_plugin.changes import Change, cell_changes, class_changes
 from tb_confmat_plugin.cli import WORSE
-from tb_confmat_plugin.export import FORMATS
+from tb_confmat_plugin.export import FORMATS, guarded
 from tb_confmat_plugin.reader import LoggedMatrices, LoggedMatrix, read_confusion_matrices
 from tb_confmat_plugin.terminal import Progress, count, draw_matrix, printable, share, table
 
@@ -298,7 +298,7 @@ def _print_rows(rows: Sequence[Mapping[str, Any]], columns: Sequence[str], form:
     elif form == "csv":
         writer = csv.writer(sys.stdout, lineterminator="\n")
         writer.writerow(columns)
-        writer.writerows([["" if row[name] != row[name] else row[name] for name in columns] for row in rows])
+        writer.writerows([["" if row[name] != row[name] else guarded(row[name]) for name in columns] for row in rows])
     else:
         print(table([name.replace("_", " ") for name in columns], [[_as_text(name, row[name]) for name in columns] for row in rows], left))
 

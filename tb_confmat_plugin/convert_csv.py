@@ -10,7 +10,7 @@ from typing import NoReturn
 
 from tb_confmat_plugin.classes import Classes
 from tb_confmat_plugin.convert import Converted, logged_matrix
-from tb_confmat_plugin.export import CORNER
+from tb_confmat_plugin.export import CORNER, unguarded
 from tb_confmat_plugin.matrix import ConfusionMatrix
 from tb_confmat_plugin.reader import LoggedMatrices
 
@@ -163,7 +163,7 @@ class _File:
         self.at: dict[str, int] = {}
         with open(path, encoding="utf-8-sig", newline="") as file:
             reader = csv.reader(file)
-            rows = [(reader.line_num, [text.strip() for text in row]) for row in reader if row]
+            rows = [(reader.line_num, [unguarded(text.strip()) for text in row]) for row in reader if row]
         if len(rows) < 2:
             self.refuse(f"expected at least two rows, got {len(rows)}")
         self.header = rows[0][1]

@@ -3,6 +3,7 @@
 import csv
 import io
 import json
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
@@ -148,8 +149,33 @@ def _table(logged: LoggedMatrix, normalize: str | None) -> tuple[list[str], list
 
 def _csv(rows: Sequence[Sequence[object]]) -> bytes:
     file = io.StringIO()
-    csv.writer(file, lineterminator="\n").writerows(rows)
+    csv.writer(file, lineterminator="\n").writerows([guarded(value) for value in row] for row in rows)
     return file.getvalue().encode("utf-8", "backslashreplace")
+
+
+_FORMULA = re.compile(r"'*[=+@\t\r\n-].", re.DOTALL)
+_NUMBER = re.compile(r"[-+]?(\d+\.?\d*|\.\d+)(e[-+]?\d+)?", re.ASCII | re.IGNORECASE)
+
+
+def guarded(value: object) -> object:
+    """A field of a CSV file that no spreadsheet runs as a formula.
+
+    Texts that begin with = + - @, a tab or the end of a line get an apostrophe before them, and so do those that begin with apostrophes
+    and one of these: so `unguarded` gives each text back. Numbers and single signs are no formulas.
+
+    >>> guarded("=1+1"), guarded("'=1+1"), guarded("'tis"), guarded("-1"), guarded("+")
+    ("'=1+1", "''=1+1", "'tis", '-1', '+')
+    """
+    return f"'{value}" if isinstance(value, str) and _FORMULA.match(value) and not _NUMBER.fullmatch(value) else value
+
+
+def unguarded(text: str) -> str:
+    """The text that was guarded.
+
+    >>> [unguarded(text) for text in ("'=1+1", "''=1+1", "'tis", "-1")]
+    ['=1+1', "'=1+1", "'tis", '-1']
+    """
+    return text[1:] if text.startswith("'") and _FORMULA.match(text) else text
 
 
 _TEX = {letter: f"\\{letter}" for letter in "&%$#_{}"} | {

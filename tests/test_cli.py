@@ -165,7 +165,7 @@ def test_metrics(run):
     assert good(run("metrics")).splitlines()[0].split()[:5] == ["run", "tag", "step", "accuracy", "balanced"]
 
 
-def test_metrics_of_classes(run):
+def test_metrics_of_classes(run, tmp_path):
     lines = good(run("metrics", "--run", "first", "--step", "5", "--per-class")).splitlines()
     assert [line.split() for line in lines[2:]] == [
         ["first", "train", "5", "0", "3", "2", "1.000", "0.667", "0.800"],
@@ -180,6 +180,10 @@ def test_metrics_of_classes(run):
         {"run": "first", "tag": "train", "step": "5", "class": "0", "recall": str(2 / 3)},
         {"run": "first", "tag": "train", "step": "5", "class": "1", "recall": ""},
     ]
+    with SummaryWriter(tmp_path / "formulas") as writer:
+        add_confusion_matrix(writer, "val", [[1, 2], [0, 3]], 0, class_names=["=1+1", "-1"])
+    table = records(good(run("metrics", "--logdir", str(tmp_path / "formulas"), "--per-class", "--format", "csv")))
+    assert [row["class"] for row in table] == ["'=1+1", "-1"]
     assert trouble(run("metrics", "--per-class", "--metric", "acc")).startswith("there is no metric 'acc' of a class; there are support, ")
     assert trouble(run("metrics", "--metric", "acc")).startswith("there is no metric 'acc'; there are total, accuracy, ")
 

@@ -1,4 +1,5 @@
 import io
+import itertools
 import json
 import re
 import subprocess
@@ -12,7 +13,8 @@ import pytest
 
 from tb_confmat_plugin import ConfusionMatrix
 from tb_confmat_plugin.convert import logged_matrix
-from tb_confmat_plugin.export import FORMATS
+from tb_confmat_plugin.convert_csv import convert_matrix
+from tb_confmat_plugin.export import FORMATS, guarded, unguarded
 
 NAMES = ["cat", "a,b", "50% & {x_1}"]
 COUNTS = [[11, 2, 5], [0, 13, 0], [1, 0, 0]]
@@ -39,6 +41,29 @@ def test_dense():
     assert frame.index.tolist() == list(frame.columns) == NAMES
     assert frame.index.name == "true\\predicted"
     assert frame.to_numpy().tolist() == COUNTS
+
+
+def test_no_field_is_a_formula_and_each_comes_back(tmp_path):
+    signs = "=+-@\t\r\n"
+    texts = ["".join(letters) for length in range(5) for letters in itertools.product("'=-\t1x", repeat=length)]
+    texts += [f"{sign}SUM(A1)" for sign in signs] + ["-2.5e+3", "+.5", "-1+2", "-inf", "'tis", "ünï", "=", " =1"]
+    fields = [guarded(text) for text in texts]
+    for text, field in zip(texts, fields, strict=True):
+        is_number = re.fullmatch(r"[-+]?[\d.]+(e[-+]?\d+)?", field) and np.isfinite(float(field))
+        assert field[:1] not in set(signs) or len(field) == 1 or is_number
+        assert unguarded(field) == text
+    assert len(set(fields)) == len(set(texts))
+    assert (guarded(-5), guarded(float("inf"))) == (-5, float("inf"))
+
+    names = ["=1+1", "'=1+1", "-1", "@x"]
+    matrix = logged_matrix("first", "val", 0, 0, ConfusionMatrix.from_dense(np.arange(16).reshape(4, 4), names))
+    frame = pd.read_csv(io.BytesIO(written("csv-dense", matrix)), index_col=0)
+    assert frame.index.tolist() == list(frame.columns) == ["'=1+1", "''=1+1", "-1", "'@x"]
+    for name in ("csv", "csv-dense"):
+        path = tmp_path / name
+        path.write_bytes(written(name, matrix))
+        (read,) = convert_matrix(path, "val", class_names=names).matrices
+        assert read.matrix == matrix.matrix
 
 
 def test_dense_shares():
