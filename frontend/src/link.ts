@@ -1,14 +1,24 @@
 // The whole view as a text, kept in the page's address: whoever opens it sees the same.
 
-import { batch, effect } from '@preact/signals';
+import { batch, effect, type Signal } from '@preact/signals';
+import { FIT } from './camera';
 import { breath } from './history';
-import { type LinkStorage, linkStorage } from './host';
+import { type LinkStorage, linkStorage, runFilter } from './host';
 import type { Extent } from './matrix';
-import { WHOLE } from './metrics';
+import type { OrderName } from './order';
 import * as seen from './seen';
+import { CHOICES as REMEMBERED } from './settings';
 import * as state from './state';
 
 const QUIET_MILLISECONDS = 400;
+const CHOICES: typeof REMEMBERED = {
+  ...REMEMBERED,
+  rank: { signal: seen.ranking as Signal<string>, values: ['count', 'rate', 'change'] },
+  listed: { signal: seen.classFilter as Signal<string>, values: ['all', 'never-seen', 'never-predicted'] },
+};
+const ORDERS: readonly OrderName[] = ['logged', 'name', 'support', 'recall', 'precision', 'similarity'];
+/** A cell as large as the window, of more classes than there can be. */
+const MOST_ZOOM = 1e6;
 
 let storage: LinkStorage | undefined;
 let written = '';
@@ -23,13 +33,8 @@ export function encodeView(exactly = false): string {
   put('tag', state.tag.value, '');
   for (const run of state.chosenRuns.value) query.append('run', run);
   put('step', state.step.value, exactly ? null : newest);
-  put('view', seen.view.value, 'matrix');
-  put('normalize', seen.normalize.value, 'counts');
-  put('color', seen.color.value, 'linear');
-  put('palette', seen.paletteName.value, 'blue-orange');
-  put('range', seen.range.value, 'auto');
+  for (const [key, { signal, values }] of Object.entries(CHOICES)) put(key, signal.value, values[0]);
   if (seen.range.value === 'fixed') put('extent', JSON.stringify(seen.fixedExtent.value));
-  put('bars', seen.barScale.value, 'shared');
   put('below', seen.hideBelow.value, 0);
   put('diagonal', seen.hideDiagonal.value ? 'hidden' : null);
   const order = seen.pinned.value;
@@ -40,9 +45,10 @@ export function encodeView(exactly = false): string {
   put('subject', state.wantedSubject.value);
   put('baseline', state.baselineRun.value);
   put('since', state.baselineStep.value, 'previous');
-  put('panel', seen.panelTab.value, 'summary');
-  put('rank', seen.ranking.value, 'count');
-  put('metric', seen.metric.value, 'f1_macro');
+  const { column, down } = seen.classSorting.value;
+  if (column) put('sort', `${column}${down ? ' down' : ''}`);
+  put('wide', seen.isWide.value ? 'yes' : null);
+  put('runs', state.runPattern.value, runFilter());
   const cell = state.cursor.value;
   if (cell) put('cell', `${cell.trueClass} ${cell.predictedClass} ${cell.run}`);
   const { x, y, k } = state.camera.value;
@@ -64,52 +70,62 @@ export function applyView(text: string): Promise<void> {
 async function lookAt(text: string): Promise<void> {
   const query = new URLSearchParams(text);
   const get = (key: string) => query.get(key);
+  const numbers = (key: string) => (get(key) ?? '').split(' ').map((part) => finite(part));
   batch(() => {
-    seen.view.value = one(get('view'), ['matrix', 'compare', 'difference', 'timeline', 'gallery']);
-    seen.normalize.value = one(get('normalize'), ['counts', 'true', 'pred', 'all']);
-    seen.color.value = one(get('color'), ['linear', 'log']);
-    seen.paletteName.value = one(get('palette'), ['blue-orange', 'green-red', 'cividis', 'viridis']);
-    const extent = parsed<Extent>(get('extent'));
-    const isExtent = [extent?.correct, extent?.wrong].every(
-      (part) => Number.isFinite(part?.least) && Number.isFinite(part?.most),
-    );
-    seen.fixedExtent.value = extent && isExtent ? { ...extent, of: seen.normalize.value } : null;
-    seen.range.value = one(get('range'), isExtent ? ['auto', 'steps', 'fixed'] : ['auto', 'steps']);
-    seen.barScale.value = one(get('bars'), ['shared', 'row']);
-    seen.hideBelow.value = Number(get('below') ?? 0) || 0;
+    for (const [key, { signal, values }] of Object.entries(CHOICES)) signal.value = one(get(key), values);
+    const fixed = extentIn(get('extent'));
+    seen.fixedExtent.value = fixed && { ...fixed, of: seen.normalize.value };
+    if (fixed && get('range') === 'fixed') seen.range.value = 'fixed';
+    seen.hideBelow.value = Math.max(0, finite(get('below')) ?? 0);
     seen.hideDiagonal.value = get('diagonal') === 'hidden';
-    seen.ranking.value = one(get('rank'), ['count', 'rate', 'change']);
-    seen.panelTab.value = one(get('panel'), ['summary', 'classes', 'confusions', 'cell']);
-    seen.metric.value = one(get('metric'), ['f1_macro', ...WHOLE.map(({ name }) => name)]);
+    const [column, down] = (get('sort') ?? '').split(' ');
+    seen.classSorting.value = { column: one(column, [null, ...seen.CLASS_COLUMNS]), down: down === 'down' };
+    seen.isWide.value = get('wide') === 'yes';
+    state.runPattern.value = get('runs') ?? runFilter();
     state.wantedSubject.value = get('subject');
     state.baselineRun.value = get('baseline');
-    const since = get('since');
-    state.baselineStep.value =
-      since && Number.isFinite(Number(since)) ? Number(since) : one(since, ['previous', 'first', 'same']);
   });
-  await state.restore(get('tag') ?? '', query.getAll('run'), get('step') === null ? null : Number(get('step')));
+  await state.restore(get('tag') ?? '', query.getAll('run'), finite(get('step')));
+  const isLogged = (step: unknown) => [...state.series.value.values()].some(({ info }) => info.steps.includes(step as number));
+  const since = finite(get('since'));
+  state.baselineStep.value = since !== null && isLogged(since) ? since : one(get('since'), ['previous', 'first', 'same']);
   while (state.loading.value) await breath();
   seen.search.value = get('find') ?? '';
-  const order = parsed<[unknown, string, number]>(get('order'));
-  if (Array.isArray(order)) {
-    const [name, run, step] = order;
-    await seen.chooseOrder(one(name, ['logged', 'name', 'support', 'recall', 'precision', 'similarity']), { run, step });
-  } else await seen.chooseOrder('logged');
+  const order = parsed(get('order'));
+  const [name, run, step] = Array.isArray(order) ? order : [];
+  const isThere = state.series.value.get(run)?.info.steps.includes(step);
+  await seen.chooseOrder(isThere ? one(name, ORDERS) : 'logged', { run, step });
   const n = seen.classes.value.size;
-  const isClass = (index: number) => Number.isInteger(index) && index >= 0 && index < n;
-  const show = get('show') ?? 'all';
-  const worst = get('worst')?.split(' ').map(Number);
-  if (show === 'matches') seen.choosePart(show);
-  else if (Number(show) > 0 && (worst ?? []).every(isClass)) seen.choosePart(Math.floor(Number(show)), worst);
+  const isClass = (index: unknown): index is number => Number.isInteger(index) && Number(index) >= 0 && Number(index) < n;
+  const most = Math.floor(finite(get('show')) ?? 0);
+  const worst = get('worst') === null ? undefined : (numbers('worst') as number[]);
+  if (get('show') === 'matches') seen.choosePart('matches');
+  else if (most > 0 && (worst ?? []).every(isClass)) seen.choosePart(Math.min(most, n), worst);
   else seen.choosePart('all');
-  const [trueClass, predictedClass, ...run] = (get('cell') ?? '').split(' ');
-  const [x, y, k] = (get('camera') ?? '0 0 1').split(' ').map(Number);
-  const cell = { trueClass: Number(trueClass), predictedClass: Number(predictedClass), run: run.join(' ') };
+  const [trueClass, predictedClass] = numbers('cell');
+  const ofRun = (get('cell') ?? '').split(' ').slice(2).join(' ');
+  const side = state.cameraSide.value;
+  const [x, y, k] = numbers('camera');
+  const within = (offset: number, zoom: number) => Math.min(0, Math.max(offset, 1 - zoom)) * side;
   batch(() => {
-    state.cursor.value = run.length > 0 && isClass(cell.trueClass) && isClass(cell.predictedClass) ? cell : null;
-    if (k >= 1 && Number.isFinite(x + y + k))
-      state.camera.value = { x: x * state.cameraSide.value, y: y * state.cameraSide.value, k };
+    const isCell = isClass(trueClass) && isClass(predictedClass) && ofRun !== '';
+    state.cursor.value = isCell ? { trueClass, predictedClass, run: ofRun } : null;
+    const isCamera = x != null && y != null && k != null && k >= 1 && k <= MOST_ZOOM;
+    state.camera.value = isCamera ? { x: within(x, k), y: within(y, k), k } : FIT;
   });
+}
+
+/** A number that is written out and has an end. */
+function finite(text: string | null): number | null {
+  return text !== null && /\d/.test(text) && Number.isFinite(Number(text)) ? Number(text) : null;
+}
+
+/** Two ranges, neither of them upside down. */
+function extentIn(text: string | null): Extent | null {
+  const { correct, wrong } = (parsed(text) ?? {}) as Partial<Record<string, { least: unknown; most: unknown }>>;
+  const isRange = ({ least, most }: { least: unknown; most: unknown }) =>
+    Number.isFinite(least) && Number.isFinite(most) && 0 <= (least as number) && (least as number) <= (most as number);
+  return correct && wrong && isRange(correct) && isRange(wrong) ? ({ correct, wrong } as Extent) : null;
 }
 
 /** One of the values that there are; the first where a link has another. */
@@ -117,7 +133,7 @@ function one<T>(value: unknown, values: readonly T[]): T {
   return values.includes(value as T) ? (value as T) : values[0];
 }
 
-function parsed<T>(text: string | null): T | null {
+function parsed(text: string | null) {
   if (text === null) return null;
   try {
     return JSON.parse(text);
@@ -132,7 +148,7 @@ export async function followLink(): Promise<void> {
   storage = here;
   written = here.get();
   // A page that is loaded again shows what was looked at last, also where its address had not caught up with it.
-  const [address, latest] = parsed<[string, string]>(session.get()) ?? ['', ''];
+  const [address, latest] = (parsed(session.get()) as [string, string] | null) ?? ['', ''];
   const asked = written !== '' && written === address ? latest : written;
   if (asked) await applyView(asked);
   let timer: ReturnType<typeof setTimeout> | undefined;

@@ -51,11 +51,21 @@ export type View = 'matrix' | 'compare' | 'difference' | 'timeline' | 'gallery';
 export type PanelTab = 'summary' | 'classes' | 'confusions' | 'cell';
 /** Which classes are shown: all, those that match the search, or so many of the worst. */
 export type Part = 'all' | 'matches' | number;
+/** Which classes the table of all classes lists. */
+export type ClassFilter = 'all' | 'never-seen' | 'never-predicted';
+export const CLASS_COLUMNS = ['name', 'support', 'predicted', 'precision', 'recall', 'f1'] as const;
+export type ClassColumn = (typeof CLASS_COLUMNS)[number];
 export type ColorRange = 'auto' | 'steps' | 'fixed';
 
 export const view = signal<View>('matrix');
 export const panelTab = signal<PanelTab>('summary');
 export const ranking = signal<Ranking>('count');
+export const classFilter = signal<ClassFilter>('all');
+export const classSorting = signal<{ readonly column: ClassColumn | null; readonly down: boolean }>({
+  column: null,
+  down: false,
+});
+export const isWide = signal(false);
 export const metric = signal<WholeName>('f1_macro');
 export const normalize = signal<Normalize>('counts');
 export const color = signal<ColorScale>('linear');

@@ -4,10 +4,11 @@ import { effect, type Signal } from '@preact/signals';
 import { WHOLE } from './metrics';
 import { barScale, color, metric, normalize, paletteName, panelTab, range, view } from './seen';
 
-const CHOICES: Record<string, { signal: Signal<string>; values: readonly string[] }> = {
+/** Choices by their names, each with the values that there are, the first of them as the page opens. */
+export const CHOICES: Record<string, { signal: Signal<string>; values: readonly string[] }> = {
   view: { signal: view as Signal<string>, values: ['matrix', 'compare', 'difference', 'timeline', 'gallery'] },
   panel: { signal: panelTab as Signal<string>, values: ['summary', 'classes', 'confusions', 'cell'] },
-  metric: { signal: metric as Signal<string>, values: WHOLE.map(({ name }) => name) },
+  metric: { signal: metric as Signal<string>, values: ['f1_macro', ...WHOLE.map(({ name }) => name)] },
   normalize: { signal: normalize as Signal<string>, values: ['counts', 'true', 'pred', 'all'] },
   color: { signal: color as Signal<string>, values: ['linear', 'log'] },
   palette: { signal: paletteName as Signal<string>, values: ['blue-orange', 'green-red', 'cividis', 'viridis'] },

@@ -108,6 +108,12 @@ async function lookAround(): Promise<void> {
   seen.hideDiagonal.value = any(false, true);
   seen.panelTab.value = any('summary', 'classes', 'confusions', 'cell');
   seen.metric.value = any('f1_macro', 'accuracy', 'cohen_kappa');
+  seen.ranking.value = any('count', 'rate', 'change');
+  seen.classFilter.value = any('all', 'never-seen', 'never-predicted');
+  seen.classSorting.value = { column: any(null, ...seen.CLASS_COLUMNS), down: false };
+  if (seen.classSorting.value.column) seen.classSorting.value = { ...seen.classSorting.value, down: draw() < 0.5 };
+  seen.isWide.value = any(false, true);
+  state.runPattern.value = any('', 'run', '^a$|&=+', '[');
   state.wantedSubject.value = any(null, RUNS[1]);
   state.baselineRun.value = any(null, ...RUNS);
   state.baselineStep.value = any<State['baselineStep']['value']>('previous', 'first', 'same', 5);
@@ -121,7 +127,7 @@ async function lookAround(): Promise<void> {
   else seen.choosePart(part);
   state.cursor.value =
     draw() < 0.5 ? null : { trueClass: whole(draw, 0, 1), predictedClass: whole(draw, 0, 1), run: any(...RUNS) };
-  if (draw() < 0.5) state.camera.value = { x: -12.345, y: -0.5, k: 1.75 };
+  if (draw() < 0.5) state.camera.value = { x: -0.345, y: -0.75, k: 1.75 };
 }
 
 /** All that a link is to bring back. */
@@ -149,6 +155,10 @@ function looks(): object {
     baseline: [state.baselineRun.value, state.baselineStep.value, state.baselineAt.value],
     panel: seen.panelTab.value,
     metric: seen.metric.value,
+    ranking: seen.ranking.value,
+    classes: [seen.classFilter.value, seen.classSorting.value],
+    wide: seen.isWide.value,
+    filter: [state.runPattern.value, state.filteredRuns.value],
     cursor: state.cursor.value,
     camera: state.camera.value,
   };
@@ -245,22 +255,28 @@ describe('a link that is hostile or was cut off does no harm', () => {
     const since = state.baselineStep.value;
     const fixed = fixedExtent.value;
     const holds: Record<string, boolean> = {
-      view: isOne(view.value, 'matrix', 'compare', 'difference', 'timeline'),
+      view: isOne(view.value, 'matrix', 'compare', 'difference', 'timeline', 'gallery'),
+      step: state.steps.value.includes(state.step.value as number) && Number.isFinite(state.wantedStep.value ?? 0),
       normalize: isOne(normalize.value, 'counts', 'true', 'pred', 'all'),
       color: isOne(color.value, 'linear', 'log'),
       palette: isOne(paletteName.value, 'blue-orange', 'green-red', 'cividis', 'viridis'),
       range: isOne(range.value, 'auto', 'steps') || (range.value === 'fixed' && fixed !== null),
       extent:
-        fixed === null || [fixed.correct.least, fixed.correct.most, fixed.wrong.least, fixed.wrong.most].every(Number.isFinite),
+        fixed === null ||
+        [fixed.correct, fixed.wrong].every(({ least, most }) => least >= 0 && least <= most && Number.isFinite(most)),
       bars: isOne(barScale.value, 'shared', 'row'),
-      below: typeof hideBelow.value === 'number' && !Number.isNaN(hideBelow.value),
+      below: Number.isFinite(hideBelow.value) && hideBelow.value >= 0,
+      ranking: isOne(seen.ranking.value, 'count', 'rate', 'change'),
+      filter: isOne(seen.classFilter.value, 'all', 'never-seen', 'never-predicted'),
+      sorting: isOne(seen.classSorting.value.column, null, ...seen.CLASS_COLUMNS),
+      switches: isOne(seen.isWide.value, true, false) && isOne(seen.hideDiagonal.value, true, false),
       panel: isOne(panelTab.value, 'summary', 'classes', 'confusions', 'cell'),
       metric: isOne(metric.value, ...WHOLE.map(({ name }) => name)),
-      part: isOne(part.value, 'all', 'matches') || Number(part.value) > 0,
+      part: isOne(part.value, 'all', 'matches') || (Number.isInteger(part.value) && isOne(part.value, 1, 2, 3, 4, 5)),
       order: isOne(seen.pinned.value?.name, undefined, 'name', 'support', 'recall', 'precision', 'similarity'),
-      since: isOne(since, 'previous', 'first', 'same') || Number.isFinite(since),
-      camera: [x, y, k].every(Number.isFinite) && k >= 1,
-      cursor: cell === null || (isPlace(cell.trueClass) && isPlace(cell.predictedClass) && typeof cell.run === 'string'),
+      since: isOne(since, 'previous', 'first', 'same', ...STEPS),
+      camera: k >= 1 && [x, y].every((offset) => offset <= 0 && offset >= 1 - k) && k <= 1e6,
+      cursor: cell === null || (isPlace(cell.trueClass) && isPlace(cell.predictedClass) && cell.run !== ''),
       shown: n > 0 && seen.panes.value.some(({ matrix }) => matrix?.total === seen.panes.value[0].whole?.total),
       told: cell === null || seen.told.value !== null,
       colors: seen.scale.value.correct(3) >= 1 && seen.scale.value.wrong(3) <= 255 && seen.palette.value.zero > 0,
@@ -270,8 +286,8 @@ describe('a link that is hostile or was cut off does no harm', () => {
     return broken.length === 0 ? null : `${broken}: ${JSON.stringify(looks(), (key, value) => (key === 'shown' ? '' : value))}`;
   }
 
-  const ODD = ['', 'x', '-1', '1.5', '1e999', 'NaN', '[]', 'null', '__proto__', '0 0', '9 9 a', '-1 0 a', 'a b 2', '0 0 1e999', 'x'.repeat(5000)]; // biome-ignore format: as many as there are
-  const KEYS = ['step', 'view', 'normalize', 'color', 'palette', 'range', 'extent', 'bars', 'below', 'diagonal', 'show', 'worst', 'find', 'subject', 'baseline', 'since', 'panel', 'metric', 'cell', 'camera', 'tag', 'run']; // biome-ignore format: as many as there are
+  const ODD = ['', 'x', '-1', '1.5', '1e999', 'NaN', '[]', 'null', '__proto__', '0 0', '9 9 a', '-1 0 a', 'a b 2', '0 0 1e999', 'x'.repeat(5000), '  ', '999', 'Infinity', 'down', '5 5 1e5']; // biome-ignore format: as many as there are
+  const KEYS = ['step', 'view', 'normalize', 'color', 'palette', 'range', 'extent', 'bars', 'below', 'diagonal', 'show', 'worst', 'find', 'subject', 'baseline', 'since', 'panel', 'metric', 'rank', 'listed', 'sort', 'wide', 'runs', 'order', 'cell', 'camera', 'tag', 'run']; // biome-ignore format: as many as there are
 
   /** Looks at what a text says; what that broke, in words. */
   async function harmOf(text: string): Promise<string | null> {
@@ -299,6 +315,12 @@ describe('a link that is hostile or was cut off does no harm', () => {
       'order=["name","gone",1]',
       'order={"0":"name"}',
       'order=["support"]',
+      'order=["support","a",1e400]',
+      'order=["support","a","5"]',
+      'order=["support","a",6]',
+      'range=fixed&extent={"correct":{"least":3,"most":2},"wrong":{"least":1,"most":2}}',
+      'range=fixed&extent={"correct":{"least":-3,"most":2},"wrong":{"least":1,"most":2}}',
+      'range=fixed&extent={"correct":{"least":1,"most":1e999},"wrong":{"least":1,"most":2}}',
       'show=2&worst=0',
       'show=2&worst=0 x',
       'show=2&worst=0 99',
@@ -308,6 +330,16 @@ describe('a link that is hostile or was cut off does no harm', () => {
       'show=matches&find=zzz',
     ])
       expect(await harmOf(text)).toBeNull();
+  });
+
+  test('anything at all', async () => {
+    const words = [...ODD, 'name', 'a', ...RUNS, '"', '{', '[', ':', ',', '}', ']', 'e', '.', '-', '0', '7', '20', '%', '\ud83d', '\0', 'least', 'most', 'correct', 'fixed', 'all']; // biome-ignore format: as many as there are
+    const phrase = () => Array.from({ length: whole(draw, 0, 5) }, () => any(...words)).join(any('', ' ', '"', ','));
+    for (let round = 0; round < 250; round++) {
+      const query = new URLSearchParams();
+      for (let i = whole(draw, 0, 5); i > 0; i--) query.append(any(...KEYS), phrase());
+      expect(await harmOf(round % 5 ? query.toString() : phrase())).toBeNull();
+    }
   });
 
   test('every so often cut off', async () => {

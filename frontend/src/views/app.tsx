@@ -1,10 +1,11 @@
 // The tab as a whole: toolbar above, runs at the left, matrices in the middle, details at the right, steps below.
 
+import { isWide } from '../seen';
 import { problems, shown, tags } from '../state';
 import { Empty } from './empty';
 import { Legend } from './legend';
 import { Matrices } from './matrices';
-import { isWide, Panel } from './panel';
+import { Panel } from './panel';
 import { Runs } from './runs';
 import { Status } from './status';
 import { Steps } from './steps';

@@ -1,6 +1,6 @@
 // The Classes tab: every class with its metrics, sortable; only the rows in sight are in the page.
 
-import { computed, signal } from '@preact/signals';
+import { computed } from '@preact/signals';
 import { useEffect, useRef, useState } from 'preact/hooks';
 import { matchingClasses, sameClass } from '../arrange';
 import { compactCount, nameOf, percent } from '../format';
@@ -8,27 +8,24 @@ import type { Summary } from '../history';
 import { cutTo } from '../marks';
 import type { Matrix } from '../matrix';
 import { type Interval, intervalOf, perClass } from '../metrics';
-import { classes, goToClasses, search, settledPanes } from '../seen';
+import {
+  CLASS_COLUMNS,
+  type ClassColumn,
+  type ClassFilter,
+  classes,
+  classFilter,
+  classSorting,
+  goToClasses,
+  search,
+  settledPanes,
+} from '../seen';
 import { goToStep, histories, subject } from '../state';
 import { Line } from './line';
 
-export type ClassFilter = 'all' | 'never-seen' | 'never-predicted';
-export const classFilter = signal<ClassFilter>('all');
-
-type Column = 'name' | 'support' | 'predicted' | 'precision' | 'recall' | 'f1';
-const COLUMNS: readonly (readonly [Column, string])[] = [
-  ['name', 'Class'],
-  ['support', 'Support'],
-  ['predicted', 'Predicted'],
-  ['precision', 'Precision'],
-  ['recall', 'Recall'],
-  ['f1', 'F1'],
-];
+const HEADS = { name: 'Class', support: 'Support', predicted: 'Predicted', precision: 'Precision', recall: 'Recall', f1: 'F1' };
 const ROW = 44;
 const SPARE = 6;
 const NAME = 34;
-
-const sorting = signal<{ column: Column | null; down: boolean }>({ column: null, down: false });
 
 const pane = computed(() => settledPanes.value.find((one) => one.run === subject.value) ?? settledPanes.value[0]);
 const figures = computed(() => (pane.value?.whole ? perClass(pane.value.whole) : null));
@@ -43,7 +40,7 @@ const listed = computed<readonly number[]>(() => {
   if (classFilter.value === 'never-seen') rows = rows.filter((index) => matrix.support[index] === 0);
   if (classFilter.value === 'never-predicted')
     rows = rows.filter((index) => matrix.predicted[index] === 0 && matrix.support[index] > 0);
-  const { column, down } = sorting.value;
+  const { column, down } = classSorting.value;
   if (column === null) return rows;
   if (column === 'name') {
     const { compare } = new Intl.Collator(undefined, { numeric: true });
@@ -87,8 +84,8 @@ export function Classes() {
         <table class="figures" aria-rowcount={rows.length + 1}>
           <thead>
             <tr>
-              {COLUMNS.map(([column, text]) => (
-                <Head key={column} column={column} text={text} />
+              {CLASS_COLUMNS.map((column) => (
+                <Head key={column} column={column} text={HEADS[column]} />
               ))}
               <th scope="col">F1 over steps</th>
               <th scope="col">Best F1</th>
@@ -135,12 +132,12 @@ function Filter({ matrix }: { matrix: Matrix | null }) {
   );
 }
 
-function Head({ column, text }: { column: Column; text: string }) {
-  const { column: by, down } = sorting.value;
+function Head({ column, text }: { column: ClassColumn; text: string }) {
+  const { column: by, down } = classSorting.value;
   const sort = by === column ? (down ? 'descending' : 'ascending') : 'none';
   const next = () => {
-    if (by !== column) sorting.value = { column, down: column === 'support' || column === 'predicted' };
-    else sorting.value = { column, down: !down };
+    if (by !== column) classSorting.value = { column, down: column === 'support' || column === 'predicted' };
+    else classSorting.value = { column, down: !down };
   };
   return (
     <th scope="col" aria-sort={sort}>

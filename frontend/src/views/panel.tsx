@@ -1,8 +1,7 @@
 // The side panel: what the numbers say, of all, of each class, of the confusions, and of one cell.
 
-import { signal } from '@preact/signals';
 import { Maximize2, Minimize2 } from 'lucide';
-import { type PanelTab, panelTab } from '../seen';
+import { isWide, type PanelTab, panelTab } from '../seen';
 import { type BaselineStep, baselineRun, baselineStep, chosenRuns, series, steps, subject, wantedSubject } from '../state';
 import { CellPanel } from './cell';
 import { Select } from './choice';
@@ -19,8 +18,6 @@ const TABS: readonly (readonly [PanelTab, string])[] = [
 ];
 /** More steps than this and the list of baselines holds every so many. */
 const MOST_LISTED = 400;
-
-export const isWide = signal(false);
 
 export function Panel() {
   const Body = { summary: Summary, classes: Classes, confusions: Confusions, cell: CellPanel }[panelTab.value];

@@ -7,10 +7,9 @@ import { exactCount, intervalText, metricText, nameOf, percent, signedMetric } f
 import type { Matrix } from '../matrix';
 import { type Interval, WHOLE, type WholeName, wholeIntervals, wholeMetrics } from '../metrics';
 import { runColor } from '../palette';
-import { classes, dark, goToClasses, metric, type Pane, panelTab, settledPanes } from '../seen';
+import { classes, classFilter, dark, goToClasses, metric, type Pane, panelTab, settledPanes } from '../seen';
 import { baselineFor, chosenRuns, goToStep, histories, historyProgress, runSlots, step, steps, subject } from '../state';
 import { Select } from './choice';
-import { classFilter } from './classes';
 
 interface Known {
   readonly metrics: Record<WholeName, number>;
