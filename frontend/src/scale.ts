@@ -30,8 +30,14 @@ function logarithm(value: number, least: number): number {
 }
 
 /** The value half way up a ramp, for its legend. */
-export function middleOf({ least, most }: { least: number; most: number }, color: ColorScale): number {
-  return color === 'log' ? least * Math.expm1(logarithm(most, least) / 2) : most / 2;
+export function middleOf(range: { least: number; most: number }, color: ColorScale): number {
+  return valueAt(range, color, 0.5);
+}
+
+/** The value at a height of a ramp, from 0 to 1. */
+export function valueAt({ least, most }: { least: number; most: number }, color: ColorScale, height: number): number {
+  if (height === 1) return most; // not but for rounding
+  return color === 'log' ? least * Math.expm1(logarithm(most, least) * height) : most * height;
 }
 
 /** One extent for several matrices, so that a color means the same in all of them. */

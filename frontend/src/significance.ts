@@ -125,6 +125,18 @@ export function benjaminiHochberg(pValues: Float64Array, level = 0.05): Uint8Arr
   return trusted;
 }
 
+/** p-values adjusted for their number: those up to a level are the ones that `benjaminiHochberg` trusts at it. NaN is not tested. */
+export function adjustedPValues(pValues: Float64Array): Float64Array {
+  const adjusted = pValues.slice();
+  const falling = [...pValues.keys()].filter((i) => pValues[i] >= 0).sort((a, b) => pValues[b] - pValues[a]);
+  let least = 1;
+  for (const [above, i] of falling.entries()) {
+    least = Math.min(least, (pValues[i] * falling.length) / (falling.length - above));
+    adjusted[i] = least;
+  }
+  return adjusted;
+}
+
 /**
  * What changed from one matrix to another of the same classes, and which of it is more than noise at a false discovery rate of
  * `level`. Tested is the count's share of its true class for 'counts' and 'true', of its predicted class for 'pred', of all for 'all'.

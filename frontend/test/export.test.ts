@@ -1,13 +1,49 @@
 import { describe, expect, test } from 'vitest';
-import { cellRows, cellsOf, classRows, csvOf, denseRows, jsonOf, vegaLiteOf } from '../src/export';
-import { intervalOf, PER_CLASS, type ProportionName, perClass } from '../src/metrics';
+import {
+  cellRows,
+  cellsOf,
+  changeRows,
+  classRows,
+  confusionRows,
+  csvOf,
+  denseRows,
+  jsonOf,
+  type Look,
+  TITLES,
+  tableJsonOf,
+  vegaLiteOf,
+} from '../src/export';
+import { shortValue } from '../src/format';
+import { extentOf, type Matrix, type Normalize } from '../src/matrix';
+import { intervalOf, PER_CLASS, type ProportionName, perClass, wilson } from '../src/metrics';
+import { paletteOf } from '../src/palette';
+import { type ColorScale, scaleOf } from '../src/scale';
+import { changesBetween } from '../src/significance';
 import { matrixFrom, matrixFromCells, NORMALIZATIONS, PETS, randomCounts, seeded, valueIn, whole } from './samples';
 
 const draw = seeded(171);
-const HOSTILE = ['a,b', '"', 'say "hi"', 'two\nlines', 'two\r\nlines', ' ', '', '=1+1', 'ünï 🐈', ';', '\t', '\ud83d'];
+const HOSTILE = [
+  "'=x",
+  "'tis",
+  '-1',
+  '@a',
+  '\r-x',
+  'a,b',
+  '"',
+  'say "hi"',
+  'two\nlines',
+  'two\r\nlines',
+  ' ',
+  '',
+  '=1+1',
+  'ünï 🐈',
+  ';',
+  '\t',
+  '\ud83d',
+];
 const SOURCE = { tag: 'val/"matrix"', run: 'run\\1', step: 12 };
 
-/** Rows of fields, as RFC 4180 has them. */
+/** Rows of fields, as RFC 4180 has them, less the apostrophes that keep spreadsheets from running them (docs/logs.md). */
 function parsedCsv(text: string): string[][] {
   const rows: string[][] = [];
   let row: string[] = [];
@@ -30,7 +66,7 @@ function parsedCsv(text: string): string[][] {
     } else throw new Error(`expected a comma or the end of a line at ${at} of ${JSON.stringify(text)}`);
   }
   expect(row).toEqual([]);
-  return rows;
+  return rows.map((line) => line.map((field) => (/^'+[=+@\t\r\n-]./s.test(field) ? field.slice(1) : field)));
 }
 
 function named(n: number) {
@@ -50,6 +86,16 @@ describe('csvOf', () => {
   test('a number is written so that it is the same when it is read', () => {
     const numbers = [0, -0.1, 1 / 3, 2 ** 53 - 1, 1e-300, 1e21];
     expect(parsedCsv(csvOf([numbers]))[0].map(Number)).toEqual(numbers);
+  });
+
+  test('no text is a formula for a spreadsheet, and each is another', () => {
+    const formulas = ['=1+1', '+x', '-1+2', '@SUM(A1)', '\tx', '-inf', "'=1", "''-x"];
+    const harmless = ["'tis", '-1', '+2.5e-3', '=', '-', 'a=1', ' =1'];
+    const fields = csvOf([[...formulas, ...harmless]])
+      .slice(0, -2)
+      .split(',');
+    expect(fields).toEqual([...formulas.map((text) => `'${text}`), ...harmless]);
+    expect(csvOf([[-1.5, Number.NEGATIVE_INFINITY, true]])).toBe('-1.5,-Infinity,true\r\n'); // numbers are no texts
   });
 
   test('what is undefined is empty', () => {
@@ -116,6 +162,64 @@ describe('tables', () => {
     }
   });
 
+  test.each(['count', 'rate'] as const)(
+    'of the confusions have all of them by %s, with their intervals and mirror images',
+    (by) => {
+      for (let round = 0; round < 20; round++) {
+        const counts = randomCounts(draw, whole(draw, 1, 9));
+        const support = counts.map((line) => line.reduce((sum, count) => sum + count, 0));
+        const list = named(counts.length);
+        const [header, ...rows] = confusionRows(matrixFrom(counts), list, by);
+        const share = ['share_of_true', 'share_of_true_low', 'share_of_true_high'];
+        expect(header).toEqual(['true_class', 'predicted_class', 'count', ...share, 'reverse_count']);
+        const rank = by === 'count' ? 2 : 4;
+        for (const [i, row] of rows.entries()) {
+          const [trueClass, predictedClass] = row.slice(0, 2).map((name) => list.names.indexOf(name as string));
+          const count = counts[trueClass][predictedClass];
+          const shares = [count / support[trueClass], ...wilson(count, support[trueClass])];
+          expect(row.slice(2)).toEqual([count, ...shares, counts[predictedClass][trueClass]]);
+          if (i > 0) expect(row[rank]).toBeLessThanOrEqual((rows[i - 1][rank] as number) + 1e-12);
+        }
+        expect(rows).toHaveLength(counts.flatMap((line, row) => line.filter((count, col) => count > 0 && row !== col)).length);
+      }
+    },
+  );
+
+  test('of the changes have every cell, what is more than noise first, then by size', () => {
+    const list = named(6);
+    const changeOf = { counts: 'change', true: 'change_of_share_of_true', pred: 'change_of_share_of_predicted', all: 'change_of_share_of_all' }; // biome-ignore format: one line
+    let significant = 0;
+    for (const normalize of NORMALIZATIONS) {
+      const [before, after] = [randomCounts(draw, 6, 0.8), randomCounts(draw, 6, 0.8)];
+      const changes = changesBetween(matrixFrom(before), matrixFrom(after), normalize);
+      const [header, ...rows] = changeRows(changes, list, normalize);
+      const tested = ['p_value', 'adjusted_p_value', 'significant'];
+      expect(header).toEqual(['true_class', 'predicted_class', 'before', 'after', changeOf[normalize], ...tested]);
+      expect(rows).toHaveLength(changes.rows.length);
+      const ranks = rows.map((row) => [row[7] ? 1 : 0, Math.abs(row[4] as number) || 0]);
+      for (let i = 1; i < ranks.length; i++) {
+        const [[sureBefore, sizeBefore], [sure, size]] = [ranks[i - 1], ranks[i]];
+        expect(sureBefore > sure || (sureBefore === sure && sizeBefore >= size)).toBe(true);
+      }
+      for (const [trueName, predictedName, one, other, difference, p, adjusted, isSure] of rows) {
+        const [row, col] = [trueName, predictedName].map((name) => list.names.indexOf(name as string));
+        expect([one, other]).toEqual([before[row][col], after[row][col]]);
+        const [from, to] = [before, after].map((counts) => valueIn(counts, normalize, row, col));
+        if (Number.isFinite(to - from)) expect(difference).toBeCloseTo(to - from, 10);
+        expect(isSure).toBe((adjusted as number) <= 0.05);
+        if (!Number.isNaN(p)) expect(adjusted).toBeGreaterThanOrEqual(p as number);
+        significant += Number(isSure);
+      }
+    }
+    expect(significant).toBeGreaterThan(20);
+  });
+
+  test('as JSON are objects with what they are of, null where undefined', () => {
+    const rows = [['a', 'b'], ['=x', Number.NaN], ['', 0.5]]; // biome-ignore format: one line
+    const read = JSON.parse(tableJsonOf(rows, SOURCE));
+    expect(read).toEqual({ ...SOURCE, rows: [{ a: '=x', b: null }, { a: '', b: 0.5 }] }); // biome-ignore format: one line
+  });
+
   test('of classes without names have their numbers', () => {
     const matrix = matrixFrom([[1, 2], [0, 3]]); // biome-ignore format: one line
     const list = { size: 2, names: null };
@@ -139,19 +243,31 @@ test('JSON holds the whole matrix, its names and where it comes from', () => {
 });
 
 describe('vegaLiteOf', () => {
+  const look = (matrix: Matrix, normalize: Normalize, dark = false, color: ColorScale = 'linear'): Look => ({
+    normalize,
+    color,
+    extent: extentOf(matrix, normalize),
+    palette: paletteOf('blue-orange', dark),
+    page: dark ? 'rgb(38, 41, 46)' : 'rgb(255, 255, 255)',
+    text: dark ? '#e8eaed' : '#202124',
+  });
+
   test.each(NORMALIZATIONS)('has every cell that is not zero with its value, %s', (normalize) => {
     for (let round = 0; round < 10; round++) {
       const counts = randomCounts(draw, whole(draw, 1, 9));
       const { names, size } = named(counts.length);
-      const { data, title } = JSON.parse(vegaLiteOf(matrixFrom(counts), { names, size }, SOURCE, normalize));
+      const matrix = matrixFrom(counts);
+      const { data, title } = JSON.parse(vegaLiteOf(matrix, { names, size }, SOURCE, look(matrix, normalize)));
       const expected = counts.flatMap((line, row) =>
         line.flatMap((count, col) => {
           const value = valueIn(counts, normalize, row, col);
-          return count > 0 ? [{ true: names[row], predicted: names[col], count, value, correct: row === col }] : [];
+          const part = row === col ? 'correct' : 'wrong';
+          const label = shortValue(value, normalize);
+          return count > 0 ? [{ true: names[row], predicted: names[col], count, value, part, label }] : [];
         }),
       );
-      expect(data).toEqual({ values: expected });
-      expect(title).toBe('val/"matrix", run\\1, step 12');
+      expect(data.values.map(({ ink: _, ...one }: { ink: string }) => one)).toEqual(expected);
+      expect(title.text).toBe('val/"matrix", run\\1, step 12');
     }
   });
 
@@ -162,35 +278,82 @@ describe('vegaLiteOf', () => {
   ];
   const spec = (size = 3, normalize = NORMALIZATIONS[0]) => {
     const matrix = size === 3 ? matrixFrom(counts) : matrixFromCells(size, [[0, 1, 1]]);
-    return JSON.parse(vegaLiteOf(matrix, { size, names: size === 3 ? PETS : null }, SOURCE, normalize));
+    return JSON.parse(vegaLiteOf(matrix, { size, names: size === 3 ? PETS : null }, SOURCE, look(matrix, normalize)));
   };
 
   test('rows are the true classes, columns the predicted; all of them, in their order, also those without a cell', () => {
     const { encoding } = spec();
-    expect(encoding.x).toMatchObject({ field: 'predicted', type: 'nominal', sort: PETS, scale: { domain: PETS } });
-    expect(encoding.y).toMatchObject({ field: 'true', type: 'nominal', sort: PETS, scale: { domain: PETS } });
+    expect(encoding.x).toMatchObject({ field: 'predicted', type: 'nominal', scale: { domain: PETS } });
+    expect(encoding.y).toMatchObject({ field: 'true', type: 'nominal', scale: { domain: PETS } });
   });
 
   test('each layer has fields that there are; correct and wrong cells have colors of their own', () => {
     for (const normalize of NORMALIZATIONS) {
-      const { $schema, layer, data, resolve } = spec(3, normalize);
+      const { $schema, title, layer, data, encoding: shared, resolve } = spec(3, normalize);
       expect($schema).toMatch(/^https:\/\/vega\.github\.io\/schema\/vega-lite\/v\d\.json$/);
       const fields = Object.keys(data.values[0]);
-      const [correct, wrong, numbers] = layer;
+      const [correct, wrong] = layer;
       expect(layer).toHaveLength(3);
+      for (const { field } of shared.tooltip) expect(fields).toContain(field);
       for (const { encoding, mark } of layer) {
         expect(['rect', 'text']).toContain(mark.type);
         for (const { field } of Object.values<{ field?: string }>(encoding)) if (field) expect(fields).toContain(field);
       }
       expect([correct, wrong].map(({ transform }) => transform)).toEqual([
-        [{ filter: 'datum.correct === true' }],
-        [{ filter: 'datum.correct === false' }],
+        [{ filter: "datum.part === 'correct'" }],
+        [{ filter: "datum.part === 'wrong'" }],
       ]);
-      expect(correct.encoding.color.scale.scheme).not.toBe(wrong.encoding.color.scale.scheme);
+      expect(correct.encoding.color.scale.range).not.toEqual(wrong.encoding.color.scale.range);
       expect(resolve).toEqual({ scale: { color: 'independent' } });
-      expect(numbers.encoding.text).toMatchObject({ field: 'value', format: normalize === 'counts' ? ',' : '.0%' });
-      expect(correct.encoding.color.title).toMatch(normalize === 'counts' ? /^Count, / : /^Share of /);
+      expect([correct, wrong].map(({ encoding }) => encoding.color.title)).toEqual(['Correct', 'Wrong']);
+      expect(title.subtitle).toBe(TITLES[normalize]);
     }
+  });
+
+  const channels = (color: string) => [1, 3, 5].map((at) => Number.parseInt(color.slice(at, at + 2), 16));
+  /** Relative luminance (WCAG 2.2). */
+  const luminance = (rgb: readonly number[]) => {
+    const linear = (c: number) => (c <= 0.04045 ? c / 12.92 : ((c + 0.055) / 1.055) ** 2.4);
+    const [red, green, blue] = rgb.map((channel) => linear(channel / 255));
+    return 0.2126 * red + 0.7152 * green + 0.0722 * blue;
+  };
+
+  test.each([false, true])('cells have the colors that are shown, and numbers that can be read on them, dark: %s', (dark) => {
+    for (const color of ['linear', 'log'] as const) {
+      for (const name of ['blue-orange', 'green-red', 'cividis', 'viridis'] as const) {
+        const matrix = matrixFrom(randomCounts(draw, 12, 0.7));
+        const palette = paletteOf(name, dark);
+        const shown = { ...look(matrix, 'true', dark, color), palette };
+        const { layer, data, background } = JSON.parse(vegaLiteOf(matrix, named(12), SOURCE, shown));
+        expect(background).toBe(shown.page);
+        const scale = scaleOf(shown.extent, color);
+        for (const { value, part, ink } of data.values as { value: number; part: 'correct' | 'wrong'; ink: string }[]) {
+          const { domain, range, type, constant } = layer[part === 'correct' ? 0 : 1].encoding.color.scale;
+          expect([domain.length, type]).toEqual([range.length, color === 'log' ? 'symlog' : undefined]);
+          // As d3-scale has it: between the stops on both sides, each at its height.
+          const height = (of: number) => (color === 'log' ? Math.log1p(of / constant) : of);
+          const above = Math.max(
+            1,
+            domain.findIndex((stop: number) => stop >= value),
+          );
+          const t = (height(value) - height(domain[above - 1])) / (height(domain[above]) - height(domain[above - 1]));
+          const to = channels(range[above]);
+          const fill = channels(range[above - 1]).map((from, c) => from + (to[c] - from) * t);
+          const exact = palette[part][scale[part](value)];
+          for (const [c, channel] of fill.entries()) expect(Math.abs(channel - ((exact >> (8 * c)) & 255))).toBeLessThan(6);
+          const [low, high] = [luminance(fill), luminance(channels(ink))].sort((a, b) => a - b);
+          expect((high + 0.05) / (low + 0.05)).toBeGreaterThan(4.4);
+        }
+      }
+    }
+  });
+
+  test('what is summed up as one has a color of its own', () => {
+    const matrix = { ...matrixFrom(counts), rest: 2 };
+    const { layer, data } = JSON.parse(vegaLiteOf(matrix, { size: 3, names: PETS }, SOURCE, look(matrix, 'counts')));
+    expect(data.values.map(({ part }: { part: string }) => part)).toEqual(['correct', 'wrong', 'wrong', 'rest']);
+    expect(layer[2].transform).toEqual([{ filter: "datum.part === 'rest'" }]);
+    expect(layer[2].encoding.color.value).toMatch(/^#[0-9a-f]{6}$/);
   });
 
   test('of many classes has small cells without numbers', () => {

@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { describe, expect, test } from 'vitest';
 import type { Normalize } from '../src/matrix';
-import { benjaminiHochberg, changesBetween, erfc, twoProportions } from '../src/significance';
+import { adjustedPValues, benjaminiHochberg, changesBetween, erfc, twoProportions } from '../src/significance';
 import { matrixFrom, NORMALIZATIONS, RECORDS, randomCounts, seeded, valueIn, whole } from './samples';
 
 interface Oracles {
@@ -105,6 +105,7 @@ describe('benjaminiHochberg', () => {
         const trusted = benjaminiHochberg(Float64Array.from(p_values), level);
         expect([...trusted]).toEqual(adjusted.map((p) => (p <= level ? 1 : 0)));
       }
+      for (const [i, p] of adjustedPValues(Float64Array.from(p_values)).entries()) expect(p).toBeCloseTo(adjusted[i], 12);
     }
   });
 
@@ -119,6 +120,7 @@ describe('benjaminiHochberg', () => {
     expect([...benjaminiHochberg(Float64Array.of(0.9, 0.04, 0.9))]).toEqual([0, 0, 0]);
     expect([...benjaminiHochberg(new Float64Array(0))]).toEqual([]);
     expect([...benjaminiHochberg(Float64Array.of(Number.NaN))]).toEqual([0]);
+    expect([...adjustedPValues(Float64Array.of(Number.NaN, 0.04, 0.5))]).toEqual([Number.NaN, 0.08, 0.5]);
   });
 });
 

@@ -51,6 +51,7 @@ export function Cards({ cells, courses: of }: { cells: readonly Cell[]; courses:
     if (!box.current) return;
     drawings.set('cards', {
       title: subjectPane.value?.run ?? '',
+      left: 0,
       ...sizeOf(cards.length),
       element: box.current,
       draw: (surface) => paintCards(surface, cards, now),

@@ -97,6 +97,8 @@ export function panelsIn(count: number, list: ClassList, width: number, height: 
 export const drawings = new Map<string, Drawing>();
 export interface Drawing {
   readonly title: string;
+  /** Where its square begins. */
+  readonly left: number;
   readonly width: number;
   readonly height: number;
   readonly element: HTMLElement;
@@ -160,7 +162,7 @@ export function Sheet({ run, title, list, layout, matrix, paint, stale, tooltip 
   ]);
   useLayoutEffect(() => {
     const element = canvas.current;
-    if (element) drawings.set(run, { title, ...outer, element, draw });
+    if (element) drawings.set(run, { title, left, ...outer, element, draw });
     return () => void drawings.delete(run);
   });
 
