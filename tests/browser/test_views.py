@@ -295,7 +295,7 @@ def test_palettes(tab: Any, palette: str) -> None:
 def export(tab: Any, item: str) -> bytes:
     tab.frame.get_by_label("Export").click()
     with tab.page.expect_download() as download:
-        tab.frame.get_by_role("button", name=item).click()
+        tab.frame.get_by_role("button", name=item, exact=True).click()
     tab.page.keyboard.press("Escape")
     return Path(download.value.path()).read_bytes()
 
@@ -314,8 +314,30 @@ def test_exports_hold_what_is_shown(tab: Any) -> None:
     made = json.loads(export(tab, "Matrix, JSON"))
     matrix = ConfusionMatrix.from_coo(made["rows"], made["cols"], made["counts"], made["num_classes"], made["class_names"])
     assert matrix == ConfusionMatrix.from_dense(counts, class_names=NAMES)
+    expect(panel(tab).get_by_label("Baseline step")).to_have_value("previous")
+    confusions = list(csv.DictReader(io.StringIO(export(tab, "Confusions, ranked, CSV").decode())))
+    assert [(row["true_class"], row["predicted_class"], row["count"]) for row in confusions[:2]] == [("cat", "dog", "10"), ("dog", "cat", "9")]
+    changes = json.loads(export(tab, "Changes since the baseline, JSON"))
+    assert (changes["step"], changes["baseline"]) == (50, {"run": "a", "step": 40})
+    taken = next(row for row in changes["rows"] if (row["true_class"], row["predicted_class"]) == ("cat", "dog"))
+    assert (taken["before"], taken["after"], taken["change"]) == (20, 10, -10)
+    assert 0 < taken["p_value"] < taken["adjusted_p_value"] <= 1
     chart = json.loads(export(tab, "Chart, Vega-Lite"))
     assert {(value["true"], value["predicted"]): value["count"] for value in chart["data"]["values"]}[("cat", "dog")] == 10
+    tab.run("a").uncheck()
+    tab.frame.get_by_label("Export").click()
+    for item in ("Picture, PNG", "Picture, SVG"):
+        tab.frame.get_by_role("button", name=item).click()
+        expect(tab.frame.get_by_role("alert")).to_have_text("Nothing is drawn here that could be saved as a picture")
+    expect(tab.frame.get_by_role("button", name="Matrix, CSV")).to_have_count(0)
+
+
+KEYS = {
+    "Matrix": {"Correct", "Wrong", "200", "10", "zero", "class never seen", "a, step 50", "b, step 50"},
+    "Compare": {"a", "b", "other classes", "a full bar: 200 correct, 10 wrong"},
+    "Difference": {"Fewer", "More", "May be noise", "val, a step 50 against a step 0"},
+    "Timeline": {"a", "b"},
+}
 
 
 @pytest.mark.parametrize("name", VIEWS)
@@ -324,6 +346,8 @@ def test_pictures_of_every_view(tab: Any, name: str) -> None:
     view(tab, name)
     if name == "Difference":
         tab.frame.get_by_label("Baseline step").select_option(label="first")
+    if name == "Compare":
+        tab.run("other classes").check()
     expect(tab.frame.locator(".sheet canvas").first).to_be_visible()
     picture = Image.open(io.BytesIO(export(tab, "Picture, PNG"))).convert("RGB")
     assert min(picture.size) > 300
@@ -331,6 +355,8 @@ def test_pictures_of_every_view(tab: Any, name: str) -> None:
     drawing = ET.fromstring(export(tab, "Picture, SVG"))
     texts = ["".join(element.itertext()) for element in drawing.iter("{http://www.w3.org/2000/svg}text")]
     assert {*NAMES, "True", "Predicted"} <= set(texts), "text is text"
+    assert KEYS[name] <= set(texts), "the key says what the colors are"
+    assert ("Change of: Counts." if name == "Difference" else "Counts.") in texts
     assert sum(1 for _ in drawing.iter("{http://www.w3.org/2000/svg}rect")) > 20
 
 
@@ -347,6 +373,9 @@ def test_a_link_holds_the_whole_view(tab: Any, open_tab: Any, board: Any) -> Non
     tab.go_to(1, 2)
     tab.page.keyboard.press("+")
     panel(tab).get_by_role("tab", name="Classes").click()
+    panel(tab).get_by_role("button", name="Never seen").click()
+    panel(tab).get_by_role("button", name="Support").click()
+    panel(tab).get_by_role("button", name="Wide panel").click()
     told = tab.status.inner_text()
     drawn = pixels(tab)
     tab.page.wait_for_timeout(800)  # the address follows when one has stopped
@@ -357,6 +386,9 @@ def test_a_link_holds_the_whole_view(tab: Any, open_tab: Any, board: Any) -> Non
     expect(other.frame.get_by_label("Order")).to_have_value("recall")
     expect(other.frame.get_by_label("Baseline step")).to_have_value("20")
     expect(panel(other).get_by_role("tab", name="Classes")).to_have_attribute("aria-selected", "true")
+    expect(panel(other).get_by_role("button", name="Never seen")).to_have_attribute("aria-pressed", "true")
+    expect(panel(other).get_by_role("columnheader", name="Support")).to_have_attribute("aria-sort", "descending")
+    expect(panel(other).get_by_role("button", name="Wide panel")).to_have_attribute("aria-pressed", "true")
     other.told(told)
     deadline = time.monotonic() + 5
     while different(pixels(other), drawn) > 0.02:  # a fraction of a pixel may be rounded otherwise

@@ -184,7 +184,7 @@ function Chart({ name }: { name: WholeName }) {
     }),
   ];
   useEffect(() => {
-    if (!box.current) return;
+    if (!box.current || runs.length === 0) return; // uPlot draws no axes without values
     const ink = isDark ? '#a9afb8' : '#5f6368';
     const line = {
       stroke: ink,
@@ -237,6 +237,7 @@ function Chart({ name }: { name: WholeName }) {
     return () => {
       resize.disconnect();
       made.destroy();
+      plot.current = null;
     };
   }, [runs.join('\n'), isDark]);
   useEffect(() => {
