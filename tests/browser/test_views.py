@@ -316,7 +316,10 @@ def test_exports_hold_what_is_shown(tab: Any) -> None:
     assert matrix == ConfusionMatrix.from_dense(counts, class_names=NAMES)
     expect(panel(tab).get_by_label("Baseline step")).to_have_value("previous")
     confusions = list(csv.DictReader(io.StringIO(export(tab, "Confusions, ranked, CSV").decode())))
-    assert [(row["true_class"], row["predicted_class"], row["count"]) for row in confusions[:2]] == [("cat", "dog", "10"), ("dog", "cat", "9")]
+    assert [(row["true_class"], row["predicted_class"], row["count"]) for row in confusions[:2]] == [
+        ("cat", "dog", "10"),
+        ("dog", "cat", "9"),
+    ]
     changes = json.loads(export(tab, "Changes since the baseline, JSON"))
     assert (changes["step"], changes["baseline"]) == (50, {"run": "a", "step": 40})
     taken = next(row for row in changes["rows"] if (row["true_class"], row["predicted_class"]) == ("cat", "dog"))
@@ -334,7 +337,7 @@ def test_exports_hold_what_is_shown(tab: Any) -> None:
 
 KEYS = {
     "Matrix": {"Correct", "Wrong", "200", "10", "zero", "class never seen", "a, step 50", "b, step 50"},
-    "Compare": {"a", "b", "other classes", "a full bar: 200 correct, 10 wrong"},
+    "Compare": {"a", "b", "other classes", "a full bar: 196 correct, 20 wrong", "counts under 3 hidden"},
     "Difference": {"Fewer", "More", "May be noise", "val, a step 50 against a step 0"},
     "Timeline": {"a", "b"},
 }
@@ -348,6 +351,12 @@ def test_pictures_of_every_view(tab: Any, name: str) -> None:
         tab.frame.get_by_label("Baseline step").select_option(label="first")
     if name == "Compare":
         tab.run("other classes").check()
+        tab.step.focus()
+        tab.page.keyboard.press("ArrowLeft")
+        tab.at_step(40)
+        tab.frame.get_by_label("Display").click()
+        tab.frame.get_by_label("Hide counts under").fill("3")
+        tab.page.keyboard.press("Escape")
     expect(tab.frame.locator(".sheet canvas").first).to_be_visible()
     picture = Image.open(io.BytesIO(export(tab, "Picture, PNG"))).convert("RGB")
     assert min(picture.size) > 300
@@ -356,7 +365,8 @@ def test_pictures_of_every_view(tab: Any, name: str) -> None:
     texts = ["".join(element.itertext()) for element in drawing.iter("{http://www.w3.org/2000/svg}text")]
     assert {*NAMES, "True", "Predicted"} <= set(texts), "text is text"
     assert KEYS[name] <= set(texts), "the key says what the colors are"
-    assert ("Change of: Counts." if name == "Difference" else "Counts.") in texts
+    notes = {"Difference": "Change of: Counts.", "Compare": "Counts. other classes nothing up to step 40."}
+    assert notes.get(name, "Counts.") in texts
     assert sum(1 for _ in drawing.iter("{http://www.w3.org/2000/svg}rect")) > 20
 
 

@@ -33,6 +33,7 @@ import {
   subjectPane,
   view,
 } from '../seen';
+import { changesBetween } from '../significance';
 import { step, tag } from '../state';
 import { SvgContext } from '../svg';
 import { keyIn, paintAt, paragraph } from './key';
@@ -114,8 +115,11 @@ function tablesOf(pane: Pane, matrix: NonNullable<Pane['matrix']>): [text: strin
     json(end, () => tableJsonOf(rows(), { ...source, ...about })),
   ];
   const base = baselinePane.value;
-  const since = base?.matrix && { run: base.run, step: base.step };
-  const changed = () => (changes.value ? changeRows(changes.value, list, normalize.value) : []);
+  const before = base?.matrix;
+  const since = before && { run: base.run, step: base.step };
+  // Of large matrices perhaps not yet compared: now it is waited for.
+  const changed = () =>
+    before ? changeRows(changes.value ?? changesBetween(before, matrix, normalize.value), list, normalize.value) : [];
   const look = () => ({
     normalize: normalize.value,
     color: color.value,
