@@ -51,8 +51,10 @@ def encode(text: str) -> torch.Tensor:
 
 
 def excerpt(text: str, at: int) -> str:
-    """What surrounds the character at a position, which stands in brackets."""
-    return f"{text[max(0, at - SHOWN) : at]}\u27e6{text[at]}\u27e7{text[at + 1 : at + 1 + SHOWN // 2]}"
+    """What surrounds the character at a position, which stands in brackets; a newline stands there as an arrow, and follows."""
+    character = "\u21b5" if text[at] == "\n" else text[at]
+    rest = text[at if text[at] == "\n" else at + 1 :][: SHOWN // 2]
+    return f"{text[max(0, at - SHOWN) : at]}\u27e6{character}\u27e7{rest}"
 
 
 def load_data() -> tuple[torch.Tensor, torch.Tensor, torch.Tensor, list[str], list[str]]:

@@ -44,7 +44,8 @@ export interface Source {
   fetchClasses(run: string, id: string): Promise<Uint8Array>;
   /** As fetchSeries, of the steps that have examples. */
   fetchExampleSeries(tag: string): Promise<readonly SeriesInfo[]>;
-  fetchExamples(run: string, tag: string, step: number): Promise<LoggedRecord | null>;
+  /** As fetchRecords, of the examples. Asked for those of one step, the server also looks for their images. */
+  fetchExamples(run: string, tag: string, first: number, last: number): Promise<LoggedRecord[]>;
   /** The address of an image; what is there is a PNG or WebP file, or nothing. */
   imageAddress(run: string, image: { pack: string; name: string }): string;
 }
@@ -66,9 +67,9 @@ const routes: Source = {
   async fetchExampleSeries(tag) {
     return (await (await get('example_series', { tag })).json()).series;
   },
-  async fetchExamples(run, tag, step) {
-    const query = { run, tag, first: String(step), last: String(step) };
-    return unframed(await (await get('example_records', query)).arrayBuffer())[0] ?? null;
+  async fetchExamples(run, tag, first, last) {
+    const query = { run, tag, first: String(first), last: String(last) };
+    return unframed(await (await get('example_records', query)).arrayBuffer());
   },
   imageAddress(run, { pack, name }) {
     return `image?${new URLSearchParams({ run, pack, name })}`;

@@ -43,7 +43,7 @@ export function sourceOf({ matrices, examples, classes, images }: Log): Source {
       return bytesOf(classes[id]);
     },
     fetchExampleSeries: async (tag) => seriesOf(examples, tag),
-    fetchExamples: async (run, tag, step) => recordsOf(examples, run, tag, step, step)[0] ?? null,
+    fetchExamples: async (run, tag, first, last) => recordsOf(examples, run, tag, first, last),
     imageAddress: (_run, { name }) => images[name] ?? '',
   };
 }

@@ -3,7 +3,7 @@
 import { render as mount } from 'preact';
 import chartStyle from 'uplot/dist/uPlot.min.css';
 import { embedded } from './embedded';
-import { followExamples } from './gallery';
+import { canMark, followExamples } from './gallery';
 import { onDarkMode, onReload, runFilter } from './host';
 import { followLink } from './link';
 import { dark, followChoices, panelTab, view } from './seen';
@@ -25,7 +25,7 @@ export function render(): void {
   rememberSettings();
   runPattern.value = runFilter();
   followChoices();
-  followExamples(() => view.value === 'gallery' || view.value === 'matrix' || panelTab.value === 'cell');
+  followExamples(() => view.value === 'gallery' || panelTab.value === 'cell' || (view.value === 'matrix' && canMark.value));
   mount(<App />, document.body);
   followLink().then(() => {
     if (tags.value === null) refresh();

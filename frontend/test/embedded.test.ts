@@ -67,8 +67,8 @@ describe('a log in the page', () => {
 
   test('examples and their images', async () => {
     expect((await source.fetchExampleSeries('val')).map(({ run, steps }) => [run, steps])).toEqual([['b', [3]]]);
-    expect(await source.fetchExamples('b', 'val', 3)).toEqual({ step: 3, wallTime: 2.5, bytes: ASYMMETRIC });
-    expect(await source.fetchExamples('b', 'val', 7)).toBeNull();
+    expect(await source.fetchExamples('b', 'val', 3, 3)).toEqual([{ step: 3, wallTime: 2.5, bytes: ASYMMETRIC }]);
+    expect(await source.fetchExamples('b', 'val', 7, 7)).toEqual([]);
     expect(source.imageAddress('b', { pack: 'x', name: '0123456789abcdef' })).toBe('data:image/png;base64,AAAA');
     expect(source.imageAddress('b', { pack: 'x', name: 'fedcba9876543210' })).toBe('');
   });

@@ -3,6 +3,7 @@
 import { isWide } from '../seen';
 import { problems, shown, tags } from '../state';
 import { Empty } from './empty';
+import { Large } from './examples';
 import { Legend } from './legend';
 import { Matrices } from './matrices';
 import { Panel } from './panel';
@@ -28,6 +29,7 @@ export function App() {
       </main>
       <Panel />
       <Steps />
+      <Large />
     </div>
   );
 }

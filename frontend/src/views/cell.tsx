@@ -56,15 +56,15 @@ export function CellPanel() {
       </h2>
       <Shares all={all} trueClass={trueClass} predictedClass={predictedClass} />
       {!isClass && <Mirror all={all} trueClass={trueClass} predictedClass={predictedClass} />}
+      {Math.min(classAt(trueClass), classAt(predictedClass)) >= 0 && (
+        <Examples trueClass={classAt(trueClass)} predictedClass={classAt(predictedClass)} />
+      )}
       {all.length > 1 && <Versus all={all} trueClass={trueClass} predictedClass={predictedClass} />}
       <p class="note">
         <bdi>{subject.value}</bdi> against the baseline: {changeInWords(trueClass, predictedClass)}
       </p>
       <Course />
       {isClass && classAt(trueClass) >= 0 && <Best index={classAt(trueClass)} />}
-      {Math.min(classAt(trueClass), classAt(predictedClass)) >= 0 && (
-        <Examples trueClass={classAt(trueClass)} predictedClass={classAt(predictedClass)} />
-      )}
     </div>
   );
 }

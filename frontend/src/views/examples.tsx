@@ -5,21 +5,24 @@ import { useEffect, useRef } from 'preact/hooks';
 import { imageAddress } from '../api';
 import type { Example } from '../examples';
 import { exactCount, nameOf, percent } from '../format';
-import { cellKey, hasExamples, loadAllExamples, type Shelf, shelf, sightingsOf } from '../gallery';
-import { classes } from '../seen';
-import { cursor, goToStep } from '../state';
+import { cellKey, hasExamples, loadTrails, noShelf, type Shelf, type Sighting, shelf, sightingsOf } from '../gallery';
+import { classes, goToClasses } from '../seen';
+import { goToStep, wantedSubject } from '../state';
+
+/** Images up to this side are enlarged pixel by pixel; larger ones are photographs. */
+const PIXELS_TO = 32;
 
 /** The example that is looked at in large, among its neighbors. */
-const large = signal<{ run: string; all: readonly Example[]; at: number } | null>(null);
+const large = signal<{ shelf: Shelf; all: readonly Example[]; at: number } | null>(null);
 
 export function Examples({ trueClass, predictedClass }: { trueClass: number; predictedClass: number }) {
   if (!hasExamples.value) return null;
   const now = shelf.value;
-  if (!now) return <p class="note">Loading the examples…</p>;
+  if (!now) return <p class="note">{noShelf.value}</p>;
   const found = now.cells.get(cellKey(trueClass, predictedClass));
   const isClass = trueClass === predictedClass;
   return (
-    <section class="examples" aria-label="Examples">
+    <section class="examples" aria-label="Examples" onKeyDown={(event) => isM(event) && goToClasses(predictedClass, trueClass)}>
       <h3>
         Examples
         <small>{found ? keptInWords(found) : 'none was kept of this cell'}</small>
@@ -28,11 +31,10 @@ export function Examples({ trueClass, predictedClass }: { trueClass: number; pre
       {found && <Strip shelf={now} examples={found.examples} />}
       {!isClass && (
         <div class="exemplars">
-          <Exemplars shelf={now} index={trueClass} what="true class" />
-          <Exemplars shelf={now} index={predictedClass} what="predicted class" />
+          <Exemplars shelf={now} index={trueClass} what="Exemplars of the true class" />
+          <Exemplars shelf={now} index={predictedClass} what="Exemplars of the predicted class" />
         </div>
       )}
-      <Large />
     </section>
   );
 }
@@ -83,13 +85,19 @@ export function Strip({
           <button
             type="button"
             class={one.trueClass === one.predictedClass ? 'example' : 'example wrong'}
+            title={one.id ?? undefined}
             onClick={() => {
-              large.value = { run: now.run, all: examples, at };
+              large.value = { shelf: now, all: examples, at };
             }}
           >
             <Picture run={now.run} one={one} />
             {one.text !== null && <q>{one.text}</q>}
-            <small>{one.confidence === null ? '' : percent(one.confidence)}</small>
+            {one.confidence !== null && <small>{percent(one.confidence)}</small>}
+            {one.id !== null && (
+              <small class="id">
+                <bdi>{one.id}</bdi>
+              </small>
+            )}
           </button>
         </li>
       ))}
@@ -104,7 +112,17 @@ function describe(one: Example): string {
 }
 
 function Picture({ run, one }: { run: string; one: Example }) {
-  if (one.image) return <img src={imageAddress(run, one.image)} alt={describe(one)} loading="lazy" />;
+  if (one.image)
+    return (
+      <img
+        src={imageAddress(run, one.image)}
+        alt={describe(one)}
+        loading="lazy"
+        onLoad={({ currentTarget }) =>
+          currentTarget.classList.toggle('pixels', Math.max(currentTarget.naturalWidth, currentTarget.naturalHeight) <= PIXELS_TO)
+        }
+      />
+    );
   if (one.noImage !== null)
     return (
       <span class="no-image" title={one.noImage}>
@@ -114,74 +132,89 @@ function Picture({ run, one }: { run: string; one: Example }) {
   return one.text === null ? <span class="no-image">{one.id ?? 'no image'}</span> : null;
 }
 
-/** One example, large; the arrow keys go to its neighbors, Escape closes it. */
+function isM({ key }: KeyboardEvent): boolean {
+  return key === 'm' || key === 'M';
+}
+
+/** One example, large; the arrow keys go to its neighbors, M to the mirrored cell, Escape closes it. */
 export function Large() {
   const dialog = useRef<HTMLDialogElement>(null);
   const now = large.value;
   useEffect(() => {
     if (now && !dialog.current?.open) dialog.current?.showModal();
-    if (!now) dialog.current?.close();
-    if (now) loadAllExamples();
+    if (now) loadTrails();
   }, [now]);
   if (!now) return null;
   const one = now.all[now.at];
+  const isWrong = one.trueClass !== one.predictedClass;
+  const { names } = classes.value;
   const go = (by: number) => {
     large.value = { ...now, at: (now.at + by + now.all.length) % now.all.length };
   };
-  const close = () => {
-    large.value = null;
-  };
+  const close = () => dialog.current?.close(); // which gives the focus back to what opened it
   return (
     <dialog
       ref={dialog}
       class="large"
       aria-label={describe(one)}
-      onClose={close}
+      onClose={() => {
+        large.value = null;
+      }}
       onClick={(event) => event.target === event.currentTarget && close()}
       onKeyDown={(event) => {
         if (event.key === 'ArrowRight') go(1);
         if (event.key === 'ArrowLeft') go(-1);
-        if (event.key === 'm' || event.key === 'M') {
+        if (isM(event) && isWrong) {
           close();
-          mirror();
+          goToClasses(one.predictedClass, one.trueClass);
         }
         event.stopPropagation();
       }}
     >
-      <Picture run={now.run} one={one} />
-      {one.text !== null && <blockquote>{one.text}</blockquote>}
-      <dl>
-        <dt>True class</dt>
-        <dd>
-          <bdi>{nameOf(classes.value.names, one.trueClass)}</bdi>
-          {one.trueConfidence !== null && one.trueClass !== one.predictedClass && ` (${percent(one.trueConfidence)})`}
-        </dd>
-        <dt>Predicted class</dt>
-        <dd class={one.trueClass === one.predictedClass ? '' : 'worse'}>
-          <bdi>{nameOf(classes.value.names, one.predictedClass)}</bdi>
-          {one.confidence !== null && ` (${percent(one.confidence)})`}
-        </dd>
-        {one.id !== null && (
-          <>
-            <dt>Id</dt>
-            <dd>
-              <bdi>{one.id}</bdi>
-            </dd>
-          </>
-        )}
-      </dl>
-      {one.id !== null && <Followed id={one.id} />}
+      <div class="large-body">
+        <div class="pictures">
+          <Picture run={now.shelf.run} one={one} />
+          {isWrong && (
+            <div>
+              <Beside shelf={now.shelf} index={one.trueClass} />
+              <Beside shelf={now.shelf} index={one.predictedClass} />
+            </div>
+          )}
+        </div>
+        {one.text !== null && <blockquote>{one.text}</blockquote>}
+        <dl>
+          <dt>True class</dt>
+          <dd>
+            <bdi>{nameOf(names, one.trueClass)}</bdi>
+            {one.trueConfidence !== null && isWrong && ` (${percent(one.trueConfidence)})`}
+          </dd>
+          <dt>Predicted class</dt>
+          <dd class={isWrong ? 'worse' : ''}>
+            <bdi>{nameOf(names, one.predictedClass)}</bdi>
+            {one.confidence !== null && ` (${percent(one.confidence)})`}
+          </dd>
+          {one.id !== null && (
+            <>
+              <dt>Id</dt>
+              <dd>
+                <bdi>{one.id}</bdi>
+              </dd>
+            </>
+          )}
+        </dl>
+        {one.id !== null && <Followed id={one.id} close={close} />}
+      </div>
       <p class="buttons">
-        <button type="button" class="tool" onClick={() => go(-1)}>
+        <button type="button" class="tool" title="Left arrow" onClick={() => go(-1)}>
           Previous
         </button>
         <span>
           {now.at + 1} of {now.all.length}
         </span>
-        <button type="button" class="tool" onClick={() => go(1)}>
+        <button type="button" class="tool" title="Right arrow" onClick={() => go(1)}>
           Next
         </button>
-        <button type="button" class="tool" onClick={close}>
+        <button type="button" class="tool" title="Escape" onClick={close}>
           Close
         </button>
       </p>
@@ -189,44 +222,60 @@ export function Large() {
   );
 }
 
-function mirror(): void {
-  const at = cursor.value;
-  if (at) cursor.value = { ...at, trueClass: at.predictedClass, predictedClass: at.trueClass };
+/** An exemplar of a class, beside what was taken for it or should have been. */
+function Beside({ shelf: { run, cells }, index }: { shelf: Shelf; index: number }) {
+  const one = cells.get(cellKey(index, index))?.examples[0];
+  if (!one?.image) return null;
+  return (
+    <figure>
+      <Picture run={run} one={one} />
+      <figcaption>
+        exemplar of <bdi>{nameOf(classes.value.names, index)}</bdi>
+      </figcaption>
+    </figure>
+  );
 }
 
 /** The same sample at other steps and in other runs, where it was kept. */
-function Followed({ id }: { id: string }) {
+function Followed({ id, close }: { id: string; close: () => void }) {
   const sightings = sightingsOf(id);
   if (sightings.length < 2) return null;
-  const { names } = classes.value;
+  const goTo = ({ run, step, trueClass, predictedClass }: Sighting) => {
+    close();
+    wantedSubject.value = run;
+    goToStep(step);
+    if (Math.min(trueClass, predictedClass) >= 0) goToClasses(trueClass, predictedClass);
+  };
   return (
-    <table class="figures" aria-label="The sample at other steps and in other runs">
-      <thead>
-        <tr>
-          <th scope="col">Run</th>
-          <th scope="col">Step</th>
-          <th scope="col">Predicted</th>
-          <th scope="col">Confidence</th>
-        </tr>
-      </thead>
-      <tbody>
-        {sightings.map((one) => (
-          <tr key={`${one.run} ${one.step}`}>
-            <th scope="row">
-              <bdi>{one.run}</bdi>
-            </th>
-            <td>
-              <button type="button" class="plain" onClick={() => goToStep(one.step)}>
-                {one.step}
-              </button>
-            </td>
-            <td class={one.trueClass === one.predictedClass ? 'better' : 'worse'}>
-              <bdi>{nameOf(names, one.predictedClass)}</bdi>
-            </td>
-            <td>{one.confidence === null ? '' : percent(one.confidence)}</td>
+    <div class="followed">
+      <table class="figures" aria-label="The sample at other steps and in other runs">
+        <thead>
+          <tr>
+            <th scope="col">Run</th>
+            <th scope="col">Step</th>
+            <th scope="col">Predicted</th>
+            <th scope="col">Confidence</th>
           </tr>
-        ))}
-      </tbody>
-    </table>
+        </thead>
+        <tbody>
+          {sightings.map((one) => (
+            <tr key={`${one.run} ${one.step}`}>
+              <th scope="row">
+                <bdi>{one.run}</bdi>
+              </th>
+              <td>
+                <button type="button" class="plain" title="Show it there" onClick={() => goTo(one)}>
+                  {one.step}
+                </button>
+              </td>
+              <td class={one.isWrong ? 'worse' : 'better'}>
+                <bdi>{one.predictedName}</bdi>
+              </td>
+              <td>{one.confidence === null ? '' : percent(one.confidence)}</td>
+            </tr>
+          ))}
+        </tbody>
+      </table>
+    </div>
   );
 }

@@ -1,21 +1,31 @@
 // The Gallery view: the worst confusions, each with its examples and an exemplar of both classes.
 
 import { exactCount, nameOf, percent } from '../format';
-import { cellKey, galleryCells, galleryColumns, galleryRows, hasExamples, shelf } from '../gallery';
+import {
+  cellKey,
+  galleryCells,
+  galleryColumns,
+  galleryRows,
+  hasExamples,
+  MOST_COLUMNS,
+  MOST_ROWS,
+  noShelf,
+  shelf,
+} from '../gallery';
 import { classes, goToClasses } from '../seen';
-import { keptInWords, Large, OtherStep, Strip } from './examples';
+import { keptInWords, OtherStep, Strip } from './examples';
 
 export function Gallery() {
   const now = shelf.value;
   if (!hasExamples.value)
     return <p class="waiting">No examples were logged: give update(…, images=…, texts=…, ids=…) what to keep</p>;
-  if (!now) return <p class="waiting">Loading the examples…</p>;
+  if (!now) return <p class="waiting">{noShelf.value}</p>;
   const { names } = classes.value;
   return (
     <div class="gallery">
       <div class="gallery-head">
-        <Count label="Confusions" signal={galleryRows} most={50} />
-        <Count label="Examples of each" signal={galleryColumns} most={32} />
+        <Count label="Confusions" signal={galleryRows} most={MOST_ROWS} />
+        <Count label="Examples of each" signal={galleryColumns} most={MOST_COLUMNS} />
       </div>
       <OtherStep shelf={now} />
       <ol>
@@ -29,7 +39,9 @@ export function Gallery() {
             <li key={cellKey(one.trueClass, one.predictedClass)}>
               <h3>
                 <button type="button" class="plain" onClick={() => goToClasses(one.trueClass, one.predictedClass)}>
-                  true <bdi>{nameOf(names, one.trueClass)}</bdi>, predicted <bdi>{nameOf(names, one.predictedClass)}</bdi>
+                  <span>
+                    true <bdi>{nameOf(names, one.trueClass)}</bdi>, predicted <bdi>{nameOf(names, one.predictedClass)}</bdi>
+                  </span>
                 </button>
                 <small>
                   {exactCount(one.count)} ({percent(one.share)} of the true class), {found ? keptInWords(found) : 'none kept'}
@@ -40,7 +52,7 @@ export function Gallery() {
                 {exemplars.map(({ index, examples }) => (
                   <div key={index} class="exemplar">
                     <small>
-                      a <bdi>{nameOf(names, index)}</bdi>
+                      exemplar of <bdi>{nameOf(names, index)}</bdi>
                     </small>
                     {examples.length > 0 ? (
                       <Strip shelf={now} examples={examples} most={1} />
@@ -54,7 +66,6 @@ export function Gallery() {
           );
         })}
       </ol>
-      <Large />
     </div>
   );
 }

@@ -3,7 +3,7 @@
 import { useMemo } from 'preact/hooks';
 import { type Camera, cellSize, visibleClasses } from '../camera';
 import { exactCount, percent, shareOf } from '../format';
-import { marked } from '../gallery';
+import { MARKS_FROM, marked } from '../gallery';
 import { cellNumbers, cutInTheMiddle, LABEL_SIZE, numberSize } from '../marks';
 import { countAt, denominator, type Matrix } from '../matrix';
 import { inkOn } from '../palette';
@@ -15,7 +15,6 @@ import { GAP, INK, type Layout, panelsIn, Sheet } from './sheet';
 import { FONT, measureIn, type Painter, paintPixels, type Surface } from './surface';
 
 const PROBLEM_WIDTH = 360;
-const MARKS_FROM = 14;
 const STEP_NOTE = 72; // the room for a run's step beside its name
 const measureLabel = measureIn(LABEL_SIZE);
 

@@ -85,6 +85,8 @@ function centered(cell: Cell, k: number, side: number, n: number) {
 /** What a key does; whether it does anything. */
 function press(event: KeyboardEvent, side: number): boolean {
   if (event.altKey || event.metaKey || (event.target as HTMLElement).closest('button, input, select, dialog')) return false;
+  // Nothing is pointed at in the gallery: these keys scroll it.
+  if (view.value === 'gallery' && !event.key.startsWith('Page')) return false;
   const at = cursor.value;
   const n = seenClasses.value.size;
   const run = at?.run ?? subject.value;
