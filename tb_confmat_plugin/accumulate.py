@@ -9,7 +9,8 @@ import numpy.typing as npt
 from tb_confmat_plugin.checks import MAX_TOTAL, refuse_excess
 from tb_confmat_plugin.classes import Classes
 from tb_confmat_plugin.counting import Counts, add_cells, count_cells
-from tb_confmat_plugin.examples import Choice, ExampleKeeper, Examples, Settings, check_batch
+from tb_confmat_plugin.example_keeper import ExampleKeeper, check_batch
+from tb_confmat_plugin.examples import Choice, Examples, Settings
 from tb_confmat_plugin.matrix import ConfusionMatrix
 from tb_confmat_plugin.predictions import (
     as_numpy,
@@ -246,7 +247,7 @@ class ConfusionMatrixAccumulator:
         }
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Takes the samples of a `state_dict()` in place of its own.
+        """Takes the samples of a `state_dict()` in place of its own, and its random numbers; what was said of examples here, holds on.
 
         Raises:
           ValueError: a state of other classes.
@@ -262,7 +263,7 @@ class ConfusionMatrixAccumulator:
         self._updates = int(state["updates"])
         self._synced = bool(state["synced"])
         if state.get("examples") is not None:  # a state of before there were examples has none
-            self._keeper = ExampleKeeper.from_bytes(as_numpy(state["examples"]).tobytes())
+            self._keeper = ExampleKeeper.from_bytes(as_numpy(state["examples"]).tobytes(), self._settings)
 
     def __getstate__(self) -> dict[str, Any]:
         self._flush()
