@@ -54,8 +54,8 @@ def add_confusion_matrix(
       walltime: seconds since the epoch; now when left out.
       class_names: one distinct name a class; those of the `ConfusionMatrix` when left out.
       examples: samples to be shown at their cells: what `ConfusionMatrixAccumulator.examples()` returns, or a list of `Example`, of
-        which the first 1,000 are taken. Images become thumbnails of at most 96 pixels a side, and each is written once a run; when a
-        run's log has 32 MiB of them, further ones are left out.
+        which the first 1,000 are taken. Images become thumbnails of at most 96 pixels a side, and each is written once; when the writer has
+        written 32 MiB of them, further ones are left out. A new writer of the same run, as after a restart, begins anew.
 
     Raises:
       TypeError, ValueError: an argument that cannot be logged, or a closed writer; nothing has been written then.

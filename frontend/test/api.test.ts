@@ -1,5 +1,15 @@
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import { ApiError, fetchClasses, fetchRecords, fetchSeries, fetchTags, unframed } from '../src/api';
+import {
+  ApiError,
+  fetchClasses,
+  fetchExampleSeries,
+  fetchExamples,
+  fetchRecords,
+  fetchSeries,
+  fetchTags,
+  imageAddress,
+  unframed,
+} from '../src/api';
 import { golden } from './samples';
 import { type Server, startServer } from './server';
 
@@ -72,6 +82,29 @@ describe('over HTTP', () => {
     expect((await fetchRecords(ODD, ODD, 1, 1))[0].bytes).toEqual(golden('two_classes'));
     expect(await fetchClasses(ODD, '00ff')).toEqual(golden('class_list'));
     expect(server.asked[2]).toEqual({ route: 'classes', query: { run: ODD, id: '00ff' } });
+  });
+
+  test('examples', async () => {
+    for (const step of [3, 8]) server.log(ODD, ODD, step, Uint8Array.of(step), step + 0.25, server.examples);
+    const [info] = await fetchExampleSeries(ODD);
+    expect(info).toMatchObject({ run: ODD, steps: [3, 8], wall_times: [3.25, 8.25], sizes: [1, 1] });
+    expect(await fetchExamples(ODD, ODD, 3, 3)).toEqual([{ step: 3, wallTime: 3.25, bytes: Uint8Array.of(3) }]);
+    expect((await fetchExamples(ODD, ODD, 3, 8)).map(({ step }) => step)).toEqual([3, 8]);
+    expect(server.asked.slice(0, 2)).toEqual([
+      { route: 'example_series', query: { tag: ODD } },
+      { route: 'example_records', query: { run: ODD, tag: ODD, first: '3', last: '3' } },
+    ]);
+    expect(await fetchExampleSeries('val')).toEqual([]);
+  });
+
+  test('the address of an image is the route with its three names, whatever letters they have', () => {
+    const url = new URL(imageAddress(ODD, { pack: '00112233445566aa', name: '&name=x' }), 'http://localhost/data/');
+    expect(url.pathname).toBe('/data/image');
+    expect([...url.searchParams]).toEqual([
+      ['run', ODD],
+      ['pack', '00112233445566aa'],
+      ['name', '&name=x'],
+    ]);
   });
 
   test('an error is told in the words of the server', async () => {

@@ -14,6 +14,7 @@ const STEPS = [1, 5, 20];
 let page: Page;
 let { server, state, seen } = {} as { server: Page['server']; state: State; seen: Seen };
 let link: Link;
+let gallery: typeof import('../src/gallery');
 
 /** A page with an address and what outlives its reload, as far as link.ts and host.ts look. */
 let address: { hash: string; pathname: string; readonly href: string };
@@ -24,6 +25,7 @@ beforeEach(async () => {
   page = await openPage();
   ({ server, state, seen } = page);
   link = await import('../src/link');
+  gallery = await import('../src/gallery');
   leaveBy(() => undefined);
   for (const run of RUNS) {
     for (const step of STEPS) {
@@ -76,6 +78,7 @@ async function reopen(): Promise<void> {
   const opened = await reopened();
   ({ state, seen } = opened);
   link = await import('../src/link');
+  gallery = await import('../src/gallery');
   leaveBy(opened.leave);
 }
 
@@ -99,7 +102,9 @@ async function lookAround(): Promise<void> {
   state.chooseRuns(RUNS.filter((_, i) => i === 1 || draw() < 0.5));
   state.goToStep(any(...STEPS));
   await until(() => expect(state.loading.value).toBe(false));
-  seen.view.value = any('matrix', 'compare', 'difference', 'timeline');
+  seen.view.value = any('matrix', 'compare', 'difference', 'timeline', 'gallery');
+  gallery.galleryRows.value = any(10, 1, 50);
+  gallery.galleryColumns.value = any(6, 32);
   seen.normalize.value = any('counts', 'true', 'pred', 'all');
   seen.color.value = any('linear', 'log');
   seen.paletteName.value = any('blue-orange', 'green-red', 'cividis', 'viridis');
@@ -139,6 +144,7 @@ function looks(): object {
     step: state.step.value,
     shown: seen.panes.value.map(({ run, step, matrix }) => ({ run, step, matrix })),
     view: seen.view.value,
+    gallery: [gallery.galleryRows.value, gallery.galleryColumns.value],
     normalize: seen.normalize.value,
     color: seen.color.value,
     palette: seen.paletteName.value,

@@ -17,6 +17,8 @@ export interface Asked {
 export interface Server {
   /** tag -> run -> what was logged, in any order. */
   readonly logs: Map<string, Map<string, Logged[]>>;
+  /** As logs, of the examples beside them. */
+  readonly examples: Map<string, Map<string, Logged[]>>;
   /** "run id" -> the record of a class list. */
   readonly classLists: Map<string, Uint8Array>;
   /** "tag run" of the series that say they are sampled. */
@@ -27,7 +29,7 @@ export interface Server {
   failure: ((asked: Asked) => { status: number; text: string } | 'broken' | null) | null;
   /** The answers to such asks, as they are now, arrive only once the function that it gives is called. */
   hold(matches: (asked: Asked) => boolean): () => void;
-  log(tag: string, run: string, step: number, bytes: Uint8Array, wallTime?: number): void;
+  log(tag: string, run: string, step: number, bytes: Uint8Array, wallTime?: number, logs?: Server['logs']): void;
   stop(): Promise<void>;
 }
 
@@ -51,6 +53,7 @@ export async function startServer(): Promise<Server> {
   vi.stubGlobal('fetch', (url: string) => absolute(`${address}/${url}`));
   const server: Server = {
     logs: new Map(),
+    examples: new Map(),
     classLists: new Map(),
     sampled: new Set(),
     asked: [],
@@ -63,9 +66,9 @@ export async function startServer(): Promise<Server> {
       held.push({ matches, released });
       return release;
     },
-    log(tag, run, step, bytes, wallTime = step + 0.5) {
-      const runs = this.logs.get(tag) ?? new Map<string, Logged[]>();
-      this.logs.set(tag, runs);
+    log(tag, run, step, bytes, wallTime = step + 0.5, logs = server.logs) {
+      const runs = logs.get(tag) ?? new Map<string, Logged[]>();
+      logs.set(tag, runs);
       const kept = (runs.get(run) ?? []).filter((logged) => logged.step !== step);
       runs.set(
         run,
@@ -95,8 +98,14 @@ function answerTo(server: Server, { route, query }: Asked): Answer {
       .map(([run, logged]) => ({ ...infoOf(run, logged), sampled: server.sampled.has(`${query.tag} ${run}`) }));
     return json({ tag: query.tag, series });
   }
-  const logged = runs?.get(query.run);
-  if (route === 'records' && logged) {
+  if (route === 'example_series') {
+    return json({
+      tag: query.tag,
+      series: [...(server.examples.get(query.tag) ?? [])].map(([run, found]) => infoOf(run, found)),
+    });
+  }
+  const logged = (route === 'example_records' ? server.examples.get(query.tag) : runs)?.get(query.run);
+  if ((route === 'records' || route === 'example_records') && logged) {
     const [first, last] = [Number(query.first), Number(query.last)];
     return { status: 200, bytes: framed(logged.filter(({ step }) => first <= step && step <= last)) };
   }
