@@ -17,6 +17,7 @@ from tb_confmat_plugin import Example, SummaryWriter
 
 DEMO = Path(__file__).parents[2] / "demo" / "train_digits.py"
 EPOCHS = 3
+NAMES = ["zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine"]
 HOSTILE = "<img src=x onerror=alert(1)><script>alert(2)</script>"
 
 
@@ -49,64 +50,85 @@ def details(tab: Any) -> Any:
     return tab.frame.get_by_role("complementary", name="Details")
 
 
+def worst_confusion(tab: Any) -> tuple[str, str, str]:
+    """The true and the predicted class of the first that is ranked, and its count."""
+    details(tab).get_by_role("tab", name="Confusions").click()
+    text = details(tab).locator("ol.ranked li").first.inner_text()
+    found: list[tuple[str, str, str]] = re.findall(r"(\w+)\s*→\s*(\w+?)\s*(\d+)", text)
+    return found[0]
+
+
 def pixels_of(tab: Any, image: Any) -> np.ndarray:
     """The grey values of an image of the page, as the server sends it."""
     content = tab.page.request.get(image.evaluate("(element) => element.src")).body()
     return np.asarray(Image.open(io.BytesIO(content)).convert("L"))
 
 
-def test_from_the_tab_to_an_image_that_was_taken_for_another(board: Any, open_tab: Any) -> None:
-    tab = open_tab(board.url)
+def test_from_the_tab_to_an_image_that_was_taken_for_another(board: Any, reopen_tab: Any) -> None:
+    tab = reopen_tab(board.url)
     tab.choose("Tag", "val")
     tab.at_step(EPOCHS)
     expect(tab.frame.get_by_label("Legend")).to_contain_text("has examples")
-    details(tab).get_by_role("tab", name="Confusions").click()
-    row = details(tab).locator("ol.ranked li").first
-    true, predicted, count = re.findall(r"(\w+)\s*→\s*(\w+?)\s*(\d+)", row.inner_text())[0]
-    row.get_by_role("button").click()
+    true, predicted, count = worst_confusion(tab)
+    details(tab).locator("ol.ranked li").first.get_by_role("button").click()
     section = details(tab).get_by_role("region", name="Examples")
     expect(section).to_contain_text(f"8 of {count} samples kept")
     wrong = section.locator(".example.wrong img")
     expect(wrong).to_have_count(8)
     data = load_digits()
-    names = ["zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine"]
     for image in wrong.all():
         number, *said = re.findall(r"digit (\d+): true (\w+), predicted (\w+)", image.get_attribute("alt"))[0]
         assert said == [true, predicted]
-        assert names[data.target[int(number)]] == true
+        assert NAMES[data.target[int(number)]] == true
         np.testing.assert_array_equal(pixels_of(tab, image), np.round(data.images[int(number)] / 16 * 255))
     for exemplar in section.locator(".exemplars img").all():
         number, *said = re.findall(r"digit (\d+): true (\w+), predicted (\w+)", exemplar.get_attribute("alt"))[0]
-        assert said[0] == said[1] == names[data.target[int(number)]]
+        assert said[0] == said[1] == NAMES[data.target[int(number)]]
         assert said[0] in (true, predicted)
 
 
-def test_one_example_in_large_its_neighbors_and_its_course(board: Any, open_tab: Any) -> None:
-    tab = open_tab(board.url)
+def test_an_example_in_large_by_keyboard_alone(board: Any, reopen_tab: Any) -> None:
+    tab = reopen_tab(board.url)
     tab.choose("Tag", "val")
-    tab.frame.get_by_role("button", name="All", exact=True).click()
-    details(tab).get_by_role("tab", name="Confusions").click()
-    details(tab).locator("ol.ranked button").first.click()
-    details(tab).locator(".example.wrong").first.click()
-    dialog = tab.frame.get_by_role("dialog")
-    expect(dialog).to_contain_text("1 of 8")
-    first = dialog.locator("img").get_attribute("src")
-    tab.page.keyboard.press("ArrowRight")
-    expect(dialog).to_contain_text("2 of 8")
-    assert dialog.locator("img").get_attribute("src") != first
-    tab.page.keyboard.press("ArrowLeft")
-    expect(dialog).to_contain_text("1 of 8")
+    tab.at_step(EPOCHS)
+    true, predicted, _ = worst_confusion(tab)
+    tab.go_to(NAMES.index(true), NAMES.index(predicted))
+    press = tab.page.keyboard.press
+    press("Enter")
     heading = details(tab).locator("h2")
-    before = heading.inner_text()
-    tab.page.keyboard.press("m")
+    expect(heading).to_have_text(f"true {true}, predicted {predicted}")
+    expect(details(tab).locator(".example.wrong").first).to_be_visible()
+    focused = tab.frame.locator("*:focus")
+    for _ in range(40):
+        press("Tab")
+        if "example" in (focused.first.get_attribute("class") or ""):
+            break
+    press("Enter")
+    dialog = tab.frame.get_by_role("dialog")
+    expect(dialog).to_contain_text(re.compile("1 of [2-8]"))
+    large = dialog.locator(".pictures > img")
+    first = large.get_attribute("src")
+    beside = [re.sub(".*: ", "", image.get_attribute("alt")) for image in dialog.locator("figure img").all()]
+    assert f"true {predicted}, predicted {predicted}" in beside
+    assert set(beside) <= {f"true {name}, predicted {name}" for name in (true, predicted)}, "of each that was recognized at all"
+    press("ArrowRight")
+    expect(dialog).to_contain_text(re.compile("2 of [2-8]"))
+    assert large.get_attribute("src") != first
+    press("ArrowLeft")
+    expect(large).to_have_attribute("src", first)
+    press("Escape")
     expect(dialog).to_have_count(0)
-    there = re.findall(r"true (\w+), predicted (\w+)", before)[0]
-    expect(heading).to_have_text(f"true {there[1]}, predicted {there[0]}")
+    expect(focused).to_have_class("example wrong")
+    press("Enter")
+    press("m")
+    expect(dialog).to_have_count(0)
+    expect(heading).to_have_text(f"true {predicted}, predicted {true}")
 
 
-def test_a_sample_is_followed_by_its_id(board: Any, open_tab: Any) -> None:
-    tab = open_tab(board.url)
+def test_the_gallery_and_a_sample_that_is_followed_by_its_id(board: Any, reopen_tab: Any) -> None:
+    tab = reopen_tab(board.url)
     tab.choose("Tag", "val")
+    details(tab).get_by_role("tab", name="Cell").click()  # beside which there is still one dialog
     tab.frame.get_by_role("radio", name="Gallery").check()
     rows = tab.frame.locator(".gallery ol li:has(h3)")
     expect(rows).to_have_count(10)
@@ -116,21 +138,29 @@ def test_a_sample_is_followed_by_its_id(board: Any, open_tab: Any) -> None:
     expect(rows.first.locator(".row > .strip .example")).to_have_count(2)
     for row in rows.all():
         expect(row.locator("h3")).to_contain_text("samples kept")
-    for example in tab.frame.locator(".example").all():
+    dialog = tab.frame.get_by_role("dialog")
+    followed = dialog.get_by_role("table", name=re.compile("other steps"))
+    for example in tab.frame.locator(".gallery .example").all():
         example.click()
-        dialog = tab.frame.get_by_role("dialog")
         expect(dialog).to_be_visible()
-        followed = dialog.get_by_role("table", name=re.compile("other steps"))
         tab.page.wait_for_timeout(300)
         if followed.count():
-            expect(followed.get_by_role("row")).not_to_have_count(2)
-            return
+            break
         tab.page.keyboard.press("Escape")
-    pytest.fail("no example was kept at two steps")
+    else:
+        pytest.fail("no example was kept at two steps")
+    number, _ = dialog.get_attribute("aria-label").split(":")
+    row = followed.get_by_role("row").nth(1)
+    step, predicted = row.get_by_role("button").inner_text(), row.get_by_role("cell").nth(1).inner_text()
+    row.get_by_role("button").click()
+    expect(dialog).to_have_count(0)
+    tab.at_step(int(step))
+    there = details(tab).get_by_role("region", name="Examples").locator(f".example:has(img[alt^='{number}:'])")
+    expect(there.first.locator("img")).to_have_attribute("alt", re.compile(f"predicted {predicted}$"))
 
 
-def test_texts_are_texts_and_the_nearest_step_with_examples_is_said(board: Any, open_tab: Any) -> None:
-    tab = open_tab(board.url)
+def test_texts_are_texts_and_the_nearest_step_with_examples_is_said(board: Any, reopen_tab: Any) -> None:
+    tab = reopen_tab(board.url)
     tab.choose("Tag", "texts")
     tab.at_step(1)
     tab.go_to(1, 0)
