@@ -23,8 +23,8 @@ FULL = f"the log of this run has {IMAGE_BYTES >> 20} MiB of images and takes no 
 class WrittenImages:
     """The images that an event file has.
 
-    Those of earlier files of the run are not counted: to know them, the whole log would have to be read when a training goes on, with what a
-    purge has taken out of it, and whoever deleted an old file would find the newer examples without their images.
+    Those of earlier files of the run are not counted: to know them, the whole log would have to be read when a training goes on, with
+    what a purge has taken out of it, and whoever deleted an old file would find the newer examples without their images.
 
     Attributes:
       packs: the name of each image, and the pack it is in.

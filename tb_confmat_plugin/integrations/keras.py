@@ -1,10 +1,11 @@
-"""Keras 3: a callback that predicts the validation data at the end of each epoch, and logs the confusion matrix.
+"""Keras 3: a callback that predicts the validation data at the end of each epoch, and logs the confusion matrix,
+with examples of what was mixed up.
 
 It asks Keras for arrays only, so that the backend does not matter; it is tested with PyTorch's.
 """
 
 import warnings
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any
 
 import keras
@@ -12,7 +13,6 @@ import numpy as np
 import numpy.typing as npt
 
 from tb_confmat_plugin.accumulate import ConfusionMatrixAccumulator
-from tb_confmat_plugin.matrix import ConfusionMatrix
 from tb_confmat_plugin.predictions import as_numpy
 from tb_confmat_plugin.writer import add_confusion_matrix
 
@@ -30,6 +30,15 @@ class ConfusionMatrixCallback(keras.callbacks.Callback):
       tag: the name of the series.
       batch_size: of arrays, how many samples are predicted at a time.
       threshold: of a model with one output, the score above which the prediction is class 1.
+      images: True to keep examples of the inputs, where these are images as `ConfusionMatrixAccumulator.update` takes them; or a function
+        that makes such images of the inputs of a batch, which may be several or normalized.
+      texts: one text a sample, in the order of the validation data, to be kept as an example or beside its image.
+      ids: what each sample is called, likewise, such as a file path.
+      **options: how many examples of how many confusions are kept, and which: `examples_per_cell`, `max_examples`, `example_choice`, `seed`
+        and `thumbnail_size` of `ConfusionMatrixAccumulator`.
+
+    Raises:
+      TypeError, ValueError: options that the accumulator does not take.
 
     The class is on the last dimension of what the model predicts, and of one-hot labels. What cannot be counted is warned of, and the
     training goes on.
@@ -44,6 +53,10 @@ class ConfusionMatrixCallback(keras.callbacks.Callback):
         tag: str = "val",
         batch_size: int = 256,
         threshold: float = 0.5,
+        images: bool | Callable[[Any], Any] = False,
+        texts: Sequence[str | None] | None = None,
+        ids: Sequence[Any] | None = None,
+        **options: Any,
     ) -> None:
         super().__init__()
         self._writer = writer
@@ -52,18 +65,24 @@ class ConfusionMatrixCallback(keras.callbacks.Callback):
         self._tag = tag
         self._batch_size = batch_size
         self._threshold = threshold
+        self._images = images
+        self._texts = texts
+        self._ids = ids
+        self._options = options
+        ConfusionMatrixAccumulator(2, **options)  # which refuses what it does not take now, not after an epoch
 
     def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
         """Predicts and logs; Keras calls it."""
         try:
-            matrix = self._matrix()
+            accumulator = self._count()
+            matrix = accumulator.compute()
         except (TypeError, ValueError) as error:
             warnings.warn(f"no confusion matrix {self._tag!r} was logged at epoch {epoch}: {error}", stacklevel=2)
             return
-        add_confusion_matrix(self._writer, self._tag, matrix, epoch)
+        add_confusion_matrix(self._writer, self._tag, matrix, epoch, examples=accumulator.examples())
 
-    def _matrix(self) -> ConfusionMatrix:
-        accumulator = None
+    def _count(self) -> ConfusionMatrixAccumulator:
+        accumulator, done = None, 0
         for x, y, *weight in self._batches():
             outputs = self.model.predict_on_batch(x)
             if isinstance(outputs, (dict, list, tuple)):
@@ -72,11 +91,21 @@ class ConfusionMatrixCallback(keras.callbacks.Callback):
             if accumulator is None:
                 binary = scores.shape[-1] == 1
                 threshold = self._threshold if binary else None
-                accumulator = ConfusionMatrixAccumulator(2 if binary else scores.shape[-1], self._class_names, threshold=threshold)
-            accumulator.update(scores[..., 0] if binary else np.moveaxis(scores, -1, 1), _labels(target, scores), *weight)
+                num_classes = 2 if binary else scores.shape[-1]
+                accumulator = ConfusionMatrixAccumulator(num_classes, self._class_names, threshold=threshold, **self._options)
+            part = slice(done, done + len(target))
+            done += len(target)
+            accumulator.update(
+                scores[..., 0] if binary else np.moveaxis(scores, -1, 1),
+                _labels(target, scores),
+                *weight,
+                images=self._images(x) if callable(self._images) else x if self._images else None,
+                texts=None if self._texts is None else self._texts[part],
+                ids=None if self._ids is None else self._ids[part],
+            )
         if accumulator is None:
             raise ValueError("expected validation data that can be iterated over anew each epoch, got no batch")
-        return accumulator.compute()
+        return accumulator
 
     def _batches(self) -> Iterator[Any]:
         data = self._data

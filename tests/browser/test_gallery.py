@@ -120,6 +120,7 @@ def test_an_example_in_large_by_keyboard_alone(board: Any, reopen_tab: Any) -> N
     expect(dialog).to_have_count(0)
     expect(focused).to_have_class("example wrong")
     press("Enter")
+    expect(dialog).to_be_visible()
     press("m")
     expect(dialog).to_have_count(0)
     expect(heading).to_have_text(f"true {predicted}, predicted {true}")

@@ -1,7 +1,7 @@
 // The examples of a cell: each with its image, text and confidence, beside what its true and its predicted class look like.
 
 import { signal } from '@preact/signals';
-import { useEffect, useRef } from 'preact/hooks';
+import { useLayoutEffect, useRef } from 'preact/hooks';
 import { imageAddress } from '../api';
 import type { Example } from '../examples';
 import { exactCount, nameOf, percent } from '../format';
@@ -140,7 +140,7 @@ function isM({ key }: KeyboardEvent): boolean {
 export function Large() {
   const dialog = useRef<HTMLDialogElement>(null);
   const now = large.value;
-  useEffect(() => {
+  useLayoutEffect(() => {
     if (now && !dialog.current?.open) dialog.current?.showModal();
     if (now) loadTrails();
   }, [now]);
