@@ -77,9 +77,13 @@ class ConfusionMatrixCallback(keras.callbacks.Callback):
             accumulator = self._count()
             matrix = accumulator.compute()
         except (TypeError, ValueError) as error:
-            warnings.warn(f"no confusion matrix {self._tag!r} was logged at epoch {epoch}: {error}", stacklevel=2)
+            problem = str(error)
+        except Exception as error:  # the user's data, or a function of the user's, may raise anything
+            problem = f"{type(error).__name__}: {error}"
+        else:
+            add_confusion_matrix(self._writer, self._tag, matrix, epoch, examples=accumulator.examples())
             return
-        add_confusion_matrix(self._writer, self._tag, matrix, epoch, examples=accumulator.examples())
+        warnings.warn(f"no confusion matrix {self._tag!r} was logged at epoch {epoch}: {problem}", stacklevel=2)
 
     def _count(self) -> ConfusionMatrixAccumulator:
         accumulator, done = None, 0

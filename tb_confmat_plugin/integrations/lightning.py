@@ -145,6 +145,8 @@ class ConfusionMatrixCallback(_base()):  # type: ignore[misc]  # known at run ti
                 self._counting[dataloader_idx].update(*found)
         except (TypeError, ValueError) as error:
             self._problem = self._problem or str(error)
+        except Exception as error:  # a function of the user's may raise anything
+            self._problem = self._problem or f"{type(error).__name__}: {error}"
 
     def _end(self, trainer: Any, stage: str, dataloaders: Any) -> None:
         # What one process could not count, no process logs: half a matrix would look like a whole one.

@@ -171,6 +171,16 @@ def test_images_made_of_the_inputs(tmp_path, read_log):
     assert sizes == {(4, 2)}
 
 
+@pytest.mark.filterwarnings("ignore:__array__ implementation")
+def test_an_error_of_the_users_function_stops_nothing(tmp_path, read_matrices):
+    with SummaryWriter(tmp_path) as writer:
+        callback = ConfusionMatrixCallback(writer, (X[VAL], Y[VAL]), images=lambda x: {}[len(x)])
+        with pytest.warns(UserWarning, match=r"^no confusion matrix 'val' was logged at epoch \d: KeyError: 30$"):
+            history = model_of().fit(X[:60], Y[:60], epochs=2, verbose=0, callbacks=[callback])
+    assert history.epoch == [0, 1]
+    assert read_matrices(tmp_path) == {}
+
+
 @pytest.mark.parametrize(
     ("options", "error", "message"),
     [

@@ -279,6 +279,14 @@ def test_what_cannot_be_counted_is_warned_of(returns, num_classes, message, tmp_
     assert callback.matrices == read_matrices(tmp_path) == {}
 
 
+def test_an_error_of_the_users_function_stops_nothing(tmp_path, read_matrices):
+    trainer = trainer_of(lightning.pytorch, tmp_path, ConfusionMatrixCallback(3, predictions=lambda outputs, batch: outputs["probs"]))
+    with pytest.warns(UserWarning, match=r"^no confusion matrix 'val' was logged: KeyError: 'probs'$"):
+        trainer.fit(model_of(lightning.pytorch), TRAIN, VAL)
+    assert trainer.current_epoch == 3, "the training went on"
+    assert read_matrices(tmp_path) == {}
+
+
 def test_labels_in_a_batch_that_is_a_dict(tmp_path, read_matrices):
     batches = DataLoader([{"x": row, "labels": label} for row, label in zip(torch.eye(3), [0, 2, 2], strict=True)], 3)
     model = model_of(lightning.pytorch, predict_step=lambda self, batch, batch_idx, dataloader_idx=0: {"y_hat": batch["x"]})
