@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import { openPage, type Page } from './page';
-import { sealed } from './samples';
+import { sealed, seeded } from './samples';
 import { until } from './server';
 
 const NAMES = ['cat', 'dog', 'owl'];
@@ -159,6 +159,16 @@ describe('the examples of a step', () => {
     await until(() => expect(idsOf(0, 1)).toEqual(['mended']));
   });
 
+  test('that TensorBoard has let go of meanwhile are not waited for', async () => {
+    await keep('a', 1, [[1, 0, 'x']]);
+    await open({ a: [1] });
+    page.server.examples.get('val')?.set('a', []);
+    isOpen.value = true;
+    await until(() => expect(gallery.noShelf.value).toBe("The examples of step 1 can't be read"));
+    await page.state.refresh();
+    await until(() => expect(gallery.noShelf.value).toBe('a has no examples'));
+  });
+
   test('are named by the classes of their own run', async () => {
     await page.log('b', 1, COUNTS, ['owl', 'cat', 'dog']);
     await keep('b', 1, [[0, 2, 'an owl for a dog']], 1, ['owl', 'cat', 'dog']);
@@ -220,6 +230,23 @@ describe('a sample', () => {
     await gallery.loadTrails();
     expect(askedFor().filter((one) => one !== 'a 151-151')).toHaveLength(3);
     expect(gallery.sightingsOf('x').at(-2)).toMatchObject({ step: 151, trueClass: 2 });
+  });
+
+  test('is followed in answers of about a megabyte', async () => {
+    const draw = seeded(11);
+    const long = () => Array.from({ length: 50_000 }, () => draw().toString(36).slice(2, 10)).join('');
+    for (const step of [1, 2, 3, 4, 5])
+      await keep('a', step, [
+        [1, 0, 'x'],
+        [1, 2, long()],
+      ]);
+    await open({ a: [1] });
+    const { sizes } = gallery.exampleSteps.value.get('a') ?? {};
+    expect(Math.min(...(sizes ?? []))).toBeGreaterThan(250_000);
+    expect(Math.max(...(sizes ?? []))).toBeLessThan(340_000);
+    await gallery.loadTrails();
+    expect(askedFor()).toEqual(['a 1-3', 'a 4-5']);
+    expect(gallery.sightingsOf('x')).toHaveLength(5);
   });
 
   test('is followed past records that cannot be read and answers that do not come', async () => {
