@@ -16,6 +16,7 @@ from sklearn.datasets import load_digits
 from tb_confmat_plugin import Example, SummaryWriter
 
 DEMO = Path(__file__).parents[2] / "demo" / "train_digits.py"
+AXE = Path(__file__).parents[2] / "frontend" / "node_modules" / "axe-core" / "axe.min.js"
 EPOCHS = 3
 NAMES = ["zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine"]
 HOSTILE = "<img src=x onerror=alert(1)><script>alert(2)</script>"
@@ -150,6 +151,9 @@ def test_the_gallery_and_a_sample_that_is_followed_by_its_id(board: Any, reopen_
         tab.page.keyboard.press("Escape")
     else:
         pytest.fail("no example was kept at two steps")
+    inside = next(frame for frame in tab.page.frames if "plugin_entry" in frame.url)
+    inside.evaluate(AXE.read_text("utf-8"))
+    assert [(rule["id"], rule["nodes"][0]["html"]) for rule in inside.evaluate("() => axe.run()")["violations"]] == []
     number, _ = dialog.get_attribute("aria-label").split(":")
     row = followed.get_by_role("row").nth(1)
     step, predicted = row.get_by_role("button").inner_text(), row.get_by_role("cell").nth(1).inner_text()
