@@ -4,7 +4,7 @@
 // the record of this one step loaded, for which cells have examples stands nowhere else: some KB of ids, texts and numbers, as much as a few
 // matrices. The images, which are nearly all of the bytes, are loaded one by one where they come into view.
 
-import { batch, computed, effect, signal } from '@preact/signals';
+import { computed, effect, signal } from '@preact/signals';
 import { fetchExampleSeries, fetchExamples, type LoggedRecord, type SeriesInfo } from './api';
 import { type ClassList, sameClass } from './arrange';
 import { cellSize } from './camera';
@@ -30,15 +30,12 @@ interface Loaded {
   readonly list: ClassList;
 }
 
-/** Where a sample was kept: what it was taken for, its classes on the common list. */
-export interface Sighting {
+/** Where a sample was kept, its classes on the common list; -1 for one that is not there. */
+export interface Sighting extends Example {
   readonly run: string;
   readonly step: number;
-  readonly trueClass: number;
-  readonly predictedClass: number;
   readonly predictedName: string;
   readonly isWrong: boolean;
-  readonly confidence: number | null;
 }
 
 /** Run by run the steps that have examples. */
@@ -47,8 +44,12 @@ const loaded = signal<ReadonlyMap<string, Loaded>>(new Map());
 /** How many confusions the gallery has, and how many examples of each. */
 export const galleryRows = signal(10);
 export const galleryColumns = signal(6);
-export const MOST_ROWS = 50;
-export const MOST_COLUMNS = 32;
+/** At most so many of either. */
+export const MOST_LISTED = 50;
+
+export function listable(count: number): number {
+  return Math.min(MOST_LISTED, Math.max(1, Math.floor(count)));
+}
 
 /** Smaller cells are not marked. */
 export const MARKS_FROM = 14;
@@ -140,13 +141,13 @@ export function sightingsOf(id: string): Sighting[] {
     const one = byId.get(id);
     if (!one || !chosenRuns.value.includes(run)) continue;
     found.push({
+      ...one,
       run,
       step: at,
       trueClass: sameClass(one.trueClass, list, classes.value),
       predictedClass: sameClass(one.predictedClass, list, classes.value),
       predictedName: nameOf(list.names, one.predictedClass),
       isWrong: one.trueClass !== one.predictedClass,
-      confidence: one.confidence,
     });
   }
   return found.sort((a, b) => (a.run < b.run ? -1 : a.run > b.run ? 1 : a.step - b.step));
@@ -170,18 +171,17 @@ async function readTrails(): Promise<void> {
     const missing = info.steps.flatMap((at, i) =>
       trails.value.get(keyOf(run, at))?.wallTime === info.wall_times[i] ? [] : [{ at, size: info.sizes[i] }],
     );
-    while (missing.length > 0) {
-      const first = missing[0].at;
-      let [last, bytes] = [first, 0];
-      while (missing.length > 0 && (last === first || bytes + missing[0].size <= BATCH_BYTES)) {
-        const next = missing.shift() as { at: number; size: number };
-        [last, bytes] = [next.at, bytes + next.size];
+    for (let i = 0; i < missing.length; ) {
+      const first = missing[i].at;
+      let last = first;
+      for (let bytes = 0; i < missing.length && (bytes === 0 || bytes + missing[i].size <= BATCH_BYTES); i++) {
+        last = missing[i].at;
+        bytes += missing[i].size;
       }
       try {
         const found = await Promise.all((await fetchExamples(run, ofTag, first, last)).map((record) => trailOf(run, record)));
         if (tag.value !== ofTag) return;
-        const known = found.filter((one) => one !== null).map((one) => [keyOf(run, one.step), one] as const);
-        trails.value = new Map([...trails.value, ...known]);
+        trails.value = new Map([...trails.value, ...found.flatMap((one) => (one ? [[keyOf(run, one.step), one] as const] : []))]);
       } catch (error) {
         report(`run ${run}, tag ${ofTag}, examples`, (error as Error).message);
         return;
@@ -236,19 +236,17 @@ async function load(run: string, at: number, key: string): Promise<void> {
 }
 
 /** Finds out which steps have examples whenever the tag was loaded; loads those that are looked at, when `isOpen` says that they are. */
-export function followExamples(isOpen: () => boolean): () => void {
+export function followExamples(isOpen: () => boolean): void {
   let listedTag = '';
   let asked = 0;
-  const leaveSeries = effect(() => {
+  effect(() => {
     const ofTag = tag.value;
     series.value; // anew at each reload
     const mine = ++asked;
     if (ofTag !== listedTag) {
       listedTag = ofTag;
-      batch(() => {
-        exampleSteps.value = new Map();
-        trails.value = new Map();
-      });
+      exampleSteps.value = new Map();
+      trails.value = new Map();
     }
     if (ofTag === '') return;
     fetchExampleSeries(ofTag).then(
@@ -259,16 +257,11 @@ export function followExamples(isOpen: () => boolean): () => void {
     );
   });
   let waiting: ReturnType<typeof setTimeout> | undefined;
-  const leaveSteps = effect(() => {
+  effect(() => {
     clearTimeout(waiting);
     if (!isOpen() || loading.value) return; // the matrix comes first
     const place = lookedAt(subject.value);
     // Not for every step that one hurries through.
     if (place) waiting = setTimeout(() => loadExamples(place.run, place.at), HURRY_MILLISECONDS);
   });
-  return () => {
-    leaveSeries();
-    leaveSteps();
-    clearTimeout(waiting);
-  };
 }

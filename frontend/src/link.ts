@@ -2,7 +2,7 @@
 
 import { batch, effect, type Signal } from '@preact/signals';
 import { FIT } from './camera';
-import { galleryColumns, galleryRows, MOST_COLUMNS, MOST_ROWS } from './gallery';
+import { galleryColumns, galleryRows, listable } from './gallery';
 import { breath } from './history';
 import { type LinkStorage, linkStorage, runFilter } from './host';
 import type { Extent } from './matrix';
@@ -83,8 +83,8 @@ async function lookAt(text: string): Promise<void> {
     seen.hideDiagonal.value = get('diagonal') === 'hidden';
     const [column, down] = (get('sort') ?? '').split(' ');
     seen.classSorting.value = { column: one(column, [null, ...seen.CLASS_COLUMNS]), down: down === 'down' };
-    galleryRows.value = count(finite(get('rows')) ?? 10, MOST_ROWS);
-    galleryColumns.value = count(finite(get('columns')) ?? 6, MOST_COLUMNS);
+    galleryRows.value = listable(finite(get('rows')) ?? 10);
+    galleryColumns.value = listable(finite(get('columns')) ?? 6);
     seen.isWide.value = get('wide') === 'yes';
     state.runPattern.value = get('runs') ?? runFilter();
     state.wantedSubject.value = get('subject');
@@ -123,11 +123,6 @@ async function lookAt(text: string): Promise<void> {
 /** A number that is written out and has an end. */
 function finite(text: string | null): number | null {
   return text !== null && /\d/.test(text) && Number.isFinite(Number(text)) ? Number(text) : null;
-}
-
-/** A whole number from 1 to `most`. */
-function count(value: number, most: number): number {
-  return Math.min(most, Math.max(1, Math.floor(value)));
 }
 
 /** Two ranges, neither of them upside down. */

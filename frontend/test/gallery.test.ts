@@ -17,17 +17,15 @@ type One = readonly [number, number, string | null, number?];
 let page: Page;
 let gallery: Gallery;
 let isOpen: { value: boolean };
-let leave = () => {};
 beforeEach(async () => {
   page = await openPage();
   gallery = await import('../src/gallery');
   const { signal } = await import('@preact/signals');
   isOpen = signal(false);
 });
-afterEach(async () => {
-  leave();
-  leave = () => {};
-  await page.close();
+afterEach(() => {
+  isOpen.value = false; // which ends what is being waited for
+  return page.close();
 });
 
 /** The record of examples in the order of their cells, each cell of which had ten times as many samples. */
@@ -57,7 +55,7 @@ async function keep(run: string, step: number, all: readonly One[], wallTime = s
 /** Matrices of these steps, and from then on what followExamples does. */
 async function open(runs: Readonly<Record<string, readonly number[]>>, names: readonly string[] = NAMES) {
   for (const [run, steps] of Object.entries(runs)) for (const step of steps) await page.log(run, step, COUNTS, names);
-  leave = gallery.followExamples(() => isOpen.value);
+  gallery.followExamples(() => isOpen.value);
   await page.show(...Object.keys(runs));
   if (page.server.examples.size > 0) await until(() => expect(gallery.hasExamples.value).toBe(true));
 }

@@ -9,7 +9,7 @@ import { cellKey, hasExamples, loadTrails, noShelf, type Shelf, type Sighting, s
 import { classes, goToClasses } from '../seen';
 import { goToStep, wantedSubject } from '../state';
 
-/** Images up to this side are enlarged pixel by pixel; larger ones are photographs. */
+/** Images up to this width are enlarged pixel by pixel; larger ones are photographs. */
 const PIXELS_TO = 32;
 
 /** The example that is looked at in large, among its neighbors. */
@@ -31,8 +31,8 @@ export function Examples({ trueClass, predictedClass }: { trueClass: number; pre
       {found && <Strip shelf={now} examples={found.examples} />}
       {!isClass && (
         <div class="exemplars">
-          <Exemplars shelf={now} index={trueClass} what="Exemplars of the true class" />
-          <Exemplars shelf={now} index={predictedClass} what="Exemplars of the predicted class" />
+          <Exemplars shelf={now} index={trueClass} what="true class" />
+          <Exemplars shelf={now} index={predictedClass} what="predicted class" />
         </div>
       )}
     </section>
@@ -85,7 +85,6 @@ export function Strip({
           <button
             type="button"
             class={one.trueClass === one.predictedClass ? 'example' : 'example wrong'}
-            title={one.id ?? undefined}
             onClick={() => {
               large.value = { shelf: now, all: examples, at };
             }}
@@ -118,9 +117,7 @@ function Picture({ run, one }: { run: string; one: Example }) {
         src={imageAddress(run, one.image)}
         alt={describe(one)}
         loading="lazy"
-        onLoad={({ currentTarget }) =>
-          currentTarget.classList.toggle('pixels', Math.max(currentTarget.naturalWidth, currentTarget.naturalHeight) <= PIXELS_TO)
-        }
+        onLoad={({ currentTarget: image }) => image.classList.toggle('pixels', image.naturalWidth <= PIXELS_TO)}
       />
     );
   if (one.noImage !== null)
@@ -205,16 +202,16 @@ export function Large() {
         {one.id !== null && <Followed id={one.id} close={close} />}
       </div>
       <p class="buttons">
-        <button type="button" class="tool" title="Left arrow" onClick={() => go(-1)}>
+        <button type="button" class="tool" onClick={() => go(-1)}>
           Previous
         </button>
         <span>
           {now.at + 1} of {now.all.length}
         </span>
-        <button type="button" class="tool" title="Right arrow" onClick={() => go(1)}>
+        <button type="button" class="tool" onClick={() => go(1)}>
           Next
         </button>
-        <button type="button" class="tool" title="Escape" onClick={close}>
+        <button type="button" class="tool" onClick={close}>
           Close
         </button>
       </p>
@@ -264,7 +261,7 @@ function Followed({ id, close }: { id: string; close: () => void }) {
                 <bdi>{one.run}</bdi>
               </th>
               <td>
-                <button type="button" class="plain" title="Show it there" onClick={() => goTo(one)}>
+                <button type="button" class="plain" onClick={() => goTo(one)}>
                   {one.step}
                 </button>
               </td>

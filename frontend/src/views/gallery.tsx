@@ -7,8 +7,8 @@ import {
   galleryColumns,
   galleryRows,
   hasExamples,
-  MOST_COLUMNS,
-  MOST_ROWS,
+  listable,
+  MOST_LISTED,
   noShelf,
   shelf,
 } from '../gallery';
@@ -24,8 +24,8 @@ export function Gallery() {
   return (
     <div class="gallery">
       <div class="gallery-head">
-        <Count label="Confusions" signal={galleryRows} most={MOST_ROWS} />
-        <Count label="Examples of each" signal={galleryColumns} most={MOST_COLUMNS} />
+        <Count label="Confusions" signal={galleryRows} />
+        <Count label="Examples of each" signal={galleryColumns} />
       </div>
       <OtherStep shelf={now} />
       <ol>
@@ -70,7 +70,7 @@ export function Gallery() {
   );
 }
 
-function Count({ label, signal, most }: { label: string; signal: { value: number }; most: number }) {
+function Count({ label, signal }: { label: string; signal: { value: number } }) {
   const id = `count-${label.replaceAll(' ', '-')}`;
   return (
     <span class="choice">
@@ -79,11 +79,11 @@ function Count({ label, signal, most }: { label: string; signal: { value: number
         id={id}
         type="number"
         min={1}
-        max={most}
+        max={MOST_LISTED}
         value={signal.value}
         onInput={(event) => {
           const value = event.currentTarget.valueAsNumber;
-          if (value >= 1) signal.value = Math.min(most, Math.floor(value));
+          if (value >= 1) signal.value = listable(value);
         }}
       />
     </span>
