@@ -16,6 +16,19 @@ const styles = {
   },
 };
 
+/** Each color scheme of d3-scale-chromatic is made by calls when the module is loaded: as pure ones, those that nobody uses are left out. */
+const schemes = {
+  name: 'schemes',
+  setup({ onLoad }) {
+    onLoad({ filter: /d3-scale-chromatic\.mjs$/ }, ({ path }) => ({
+      contents: readFileSync(path, 'utf8')
+        .replace(/^(var [\w$]+ = )(new Array[^;]+);/gm, '$1/* @__PURE__ */ (() => $2)();')
+        .replace(/^(var [\w$]+ = )(?=[\w$]+\()/gm, '$1/* @__PURE__ */ ')
+        .replace(/(?<=[(,] ?)(?=(?:colors|cubehelix\$1)\()/g, '/* @__PURE__ */ '),
+    }));
+  },
+};
+
 const { metafile } = await build({
   entryPoints: ['src/index.tsx'],
   outfile: `${output}/index.js`,
@@ -28,7 +41,7 @@ const { metafile } = await build({
   legalComments: 'inline',
   metafile: true,
   preserveSymlinks: true, // the same bundle where node_modules is a link
-  plugins: [styles],
+  plugins: [styles, schemes],
   logLevel: 'warning',
 });
 
