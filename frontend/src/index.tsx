@@ -3,10 +3,11 @@
 import { render as mount } from 'preact';
 import chartStyle from 'uplot/dist/uPlot.min.css';
 import { embedded } from './embedded';
+import { followChoices } from './follow';
 import { canMark, followExamples } from './gallery';
 import { onDarkMode, onReload, runFilter } from './host';
 import { followLink } from './link';
-import { dark, followChoices, panelTab, view } from './seen';
+import { dark, panelTab, view } from './look';
 import { rememberSettings } from './settings';
 import { refresh, runPattern, tags } from './state';
 import style from './style.css';

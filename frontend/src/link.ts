@@ -5,6 +5,7 @@ import { FIT } from './camera';
 import { galleryColumns, galleryRows, listable } from './gallery';
 import { breath } from './history';
 import { type LinkStorage, linkStorage, runFilter } from './host';
+import * as look from './look';
 import type { Extent } from './matrix';
 import type { OrderName } from './order';
 import * as seen from './seen';
@@ -14,8 +15,8 @@ import * as state from './state';
 const QUIET_MILLISECONDS = 400;
 const CHOICES: typeof REMEMBERED = {
   ...REMEMBERED,
-  rank: { signal: seen.ranking as Signal<string>, values: ['count', 'rate', 'change'] },
-  listed: { signal: seen.classFilter as Signal<string>, values: ['all', 'never-seen', 'never-predicted'] },
+  rank: { signal: look.ranking as Signal<string>, values: ['count', 'rate', 'change'] },
+  listed: { signal: look.classFilter as Signal<string>, values: ['all', 'never-seen', 'never-predicted'] },
 };
 const ORDERS: readonly OrderName[] = ['logged', 'name', 'support', 'recall', 'precision', 'similarity'];
 /** A cell as large as the window, of more classes than there can be. */
@@ -35,9 +36,9 @@ export function encodeView(exactly = false): string {
   for (const run of state.chosenRuns.value) query.append('run', run);
   put('step', state.step.value, exactly ? null : newest);
   for (const [key, { signal, values }] of Object.entries(CHOICES)) put(key, signal.value, values[0]);
-  if (seen.range.value === 'fixed') put('extent', JSON.stringify(seen.fixedExtent.value));
-  put('below', seen.hideBelow.value, 0);
-  put('diagonal', seen.hideDiagonal.value ? 'hidden' : null);
+  if (look.range.value === 'fixed') put('extent', JSON.stringify(look.fixedExtent.value));
+  put('below', look.hideBelow.value, 0);
+  put('diagonal', look.hideDiagonal.value ? 'hidden' : null);
   const order = seen.pinned.value;
   if (order) put('order', JSON.stringify([order.name, order.run, order.step]));
   put('show', seen.part.value, 'all');
@@ -46,11 +47,11 @@ export function encodeView(exactly = false): string {
   put('subject', state.wantedSubject.value);
   put('baseline', state.baselineRun.value);
   put('since', state.baselineStep.value, 'previous');
-  const { column, down } = seen.classSorting.value;
+  const { column, down } = look.classSorting.value;
   if (column) put('sort', `${column}${down ? ' down' : ''}`);
   put('rows', galleryRows.value, 10);
   put('columns', galleryColumns.value, 6);
-  put('wide', seen.isWide.value ? 'yes' : null);
+  put('wide', look.isWide.value ? 'yes' : null);
   put('runs', state.runPattern.value, runFilter());
   const cell = state.cursor.value;
   if (cell) put('cell', `${cell.trueClass} ${cell.predictedClass} ${cell.run}`);
@@ -77,15 +78,15 @@ async function lookAt(text: string): Promise<void> {
   batch(() => {
     for (const [key, { signal, values }] of Object.entries(CHOICES)) signal.value = one(get(key), values);
     const fixed = extentIn(get('extent'));
-    seen.fixedExtent.value = fixed && { ...fixed, of: seen.normalize.value };
-    if (fixed && get('range') === 'fixed') seen.range.value = 'fixed';
-    seen.hideBelow.value = Math.max(0, finite(get('below')) ?? 0);
-    seen.hideDiagonal.value = get('diagonal') === 'hidden';
+    look.fixedExtent.value = fixed && { ...fixed, of: look.normalize.value };
+    if (fixed && get('range') === 'fixed') look.range.value = 'fixed';
+    look.hideBelow.value = Math.max(0, finite(get('below')) ?? 0);
+    look.hideDiagonal.value = get('diagonal') === 'hidden';
     const [column, down] = (get('sort') ?? '').split(' ');
-    seen.classSorting.value = { column: one(column, [null, ...seen.CLASS_COLUMNS]), down: down === 'down' };
+    look.classSorting.value = { column: one(column, [null, ...look.CLASS_COLUMNS]), down: down === 'down' };
     galleryRows.value = listable(finite(get('rows')) ?? 10);
     galleryColumns.value = listable(finite(get('columns')) ?? 6);
-    seen.isWide.value = get('wide') === 'yes';
+    look.isWide.value = get('wide') === 'yes';
     state.runPattern.value = get('runs') ?? runFilter();
     state.wantedSubject.value = get('subject');
     state.baselineRun.value = get('baseline');

@@ -1,6 +1,6 @@
 // What is seen of the chosen matrices: on one class list, in an order, some of the classes or all, and in which colors.
 
-import { batch, computed, effect, signal, untracked } from '@preact/signals';
+import { batch, computed, signal } from '@preact/signals';
 import {
   type Arrangement,
   type ClassList,
@@ -16,19 +16,16 @@ import {
   worstClasses,
 } from './arrange';
 import { type Cell, FIT } from './camera';
-import type { Ranking } from './confusions';
+import { changesOf } from './comparisons';
 import type { Courses } from './courses';
-import { breath, inSlices, scan } from './history';
-import { countAt, denominator, type Extent, type Matrix, type Normalize } from './matrix';
-import type { WholeName } from './metrics';
+import { inSlices, scan } from './history';
+import { type ColorRange, color, fixedExtent, normalize, panelTab, range } from './look';
+import { countAt, denominator, type Extent, type Matrix } from './matrix';
 import { type OrderName, orderOf, similarity } from './order';
-import { type PaletteName, paletteOf } from './palette';
-import { type ColorScale, scaleOf, sharedExtent, widest } from './scale';
-import { type Changes, changesBetween, comparison } from './significance';
+import { scaleOf, sharedExtent, widest } from './scale';
+import type { Changes } from './significance';
 import {
   baseline,
-  baselineAt,
-  type Cursor,
   camera,
   chosenRuns,
   clearProblem,
@@ -36,47 +33,16 @@ import {
   histories,
   hover,
   loadAside,
-  loadHistories,
-  loading,
   namesFor,
   report,
   type Shown,
   series,
   shown,
   subject,
-  tag,
 } from './state';
 
-export type View = 'matrix' | 'compare' | 'difference' | 'timeline' | 'gallery';
-export type PanelTab = 'summary' | 'classes' | 'confusions' | 'cell';
 /** Which classes are shown: all, those that match the search, or so many of the worst. */
 export type Part = 'all' | 'matches' | number;
-/** Which classes the table of all classes lists. */
-export type ClassFilter = 'all' | 'never-seen' | 'never-predicted';
-export const CLASS_COLUMNS = ['name', 'support', 'predicted', 'precision', 'recall', 'f1'] as const;
-export type ClassColumn = (typeof CLASS_COLUMNS)[number];
-export type ColorRange = 'auto' | 'steps' | 'fixed';
-
-export const view = signal<View>('matrix');
-export const panelTab = signal<PanelTab>('summary');
-export const ranking = signal<Ranking>('count');
-export const classFilter = signal<ClassFilter>('all');
-export const classSorting = signal<{ readonly column: ClassColumn | null; readonly down: boolean }>({
-  column: null,
-  down: false,
-});
-export const isWide = signal(false);
-export const metric = signal<WholeName>('f1_macro');
-export const normalize = signal<Normalize>('counts');
-export const color = signal<ColorScale>('linear');
-export const paletteName = signal<PaletteName>('blue-orange');
-export const dark = signal(false);
-export const range = signal<ColorRange>('auto');
-/** A color range that is held, of values in one normalization. */
-export const fixedExtent = signal<(Extent & { readonly of: Normalize }) | null>(null);
-export const barScale = signal<'shared' | 'row'>('shared');
-export const hideDiagonal = signal(false);
-export const hideBelow = signal(0);
 export const search = signal('');
 export const part = signal<Part>('all');
 /** A class that is to be brought into view, by its place. */
@@ -200,43 +166,6 @@ export const settledBaseline = signal<Pane | null>(null);
 export const subjectPane = computed(() => panes.value.find((one) => one.run === subject.value) ?? null);
 export const baselinePane = computed(() => baseline.value && paneOf(baseline.value));
 
-interface Comparison {
-  readonly before: Matrix;
-  readonly normalize: Normalize;
-  changes: Changes | null;
-}
-const comparisons = new WeakMap<Matrix, Comparison>();
-const latest: Record<'shown' | 'listed', Comparison | null> = { shown: null, listed: null };
-const compared = signal(0);
-/** With fewer cells than this, a comparison is quicker than the eye. */
-const FEW_TO_COMPARE = 40_000;
-
-/** What changed between two matrices, each comparison made once; of large ones null until it is made, piece by piece. */
-export function changesOf(before: Matrix, after: Matrix, purpose: 'shown' | 'listed'): Changes | null {
-  if (before.numClasses !== after.numClasses) return null;
-  compared.value;
-  let mine = comparisons.get(after);
-  if (mine?.before !== before || mine.normalize !== normalize.value) {
-    const made: Comparison = { before, normalize: normalize.value, changes: null };
-    mine = made;
-    comparisons.set(after, made);
-    if (before.counts.length + after.counts.length < FEW_TO_COMPARE) {
-      made.changes = changesBetween(before, after, normalize.value);
-    } else {
-      const isWanted = () => latest.shown === made || latest.listed === made;
-      breath()
-        .then(() => inSlices(comparison(before, after, made.normalize), isWanted, () => {}))
-        .then((changes) => {
-          if (changes) made.changes = changes;
-          else if (comparisons.get(after) === made) comparisons.delete(after); // given up: it may be wanted again
-          compared.value++;
-        });
-    }
-  }
-  latest[purpose] = mine;
-  return mine.changes;
-}
-
 /** What changed from the baseline to the subject, and what of it is more than noise. */
 export const changes = computed<Changes | null>(() => {
   const [before, after] = [baselinePane.value?.matrix, subjectPane.value?.matrix];
@@ -253,8 +182,6 @@ export const told = computed<{ pane: Pane; matrix: Matrix; cell: Cell } | null>(
   return { pane, matrix: pane.matrix, cell };
 });
 
-export const palette = computed(() => paletteOf(paletteName.value, dark.value));
-
 const extentNow = computed(() =>
   sharedExtent(
     panes.value.flatMap((one) => one.matrix ?? []),
@@ -270,16 +197,6 @@ export const extent = computed<Extent>(() => {
   return widest([extentNow.value, ...all.map((one) => one.extents[normalize.value])]);
 });
 export const scale = computed(() => scaleOf(extent.value, color.value));
-
-/** Chooses a view; beside differences their ranked list is of use. */
-export function chooseView(next: View): void {
-  batch(() => {
-    view.value = next;
-    if (next !== 'difference') return;
-    panelTab.value = 'confusions';
-    ranking.value = 'change';
-  });
-}
 
 export function chooseRange(next: ColorRange): void {
   if (next === 'fixed') fixedExtent.value = { ...extent.value, of: normalize.value };
@@ -440,61 +357,4 @@ export async function loadCourses(cells: readonly Cell[], isWanted: () => boolea
     found.set(run, { steps, counts, values });
   }
   return found;
-}
-
-/** Below so many cells all is told at once. */
-const FEW_CELLS = 3000;
-const HURRY_MILLISECONDS = 120;
-
-/** Loads what the choices ask for beyond the matrices themselves. */
-export function followChoices(): void {
-  let settling: ReturnType<typeof setTimeout> | undefined;
-  effect(() => {
-    const now = panes.value;
-    const base = baselinePane.value;
-    clearTimeout(settling);
-    const cells = now.reduce((sum, { whole }) => sum + (whole ? whole.counts.length + whole.numClasses : 0), 0);
-    const settle = () => {
-      batch(() => {
-        settledPanes.value = now;
-        settledBaseline.value = base;
-      });
-    };
-    if (cells < FEW_CELLS) settle();
-    else settling = setTimeout(settle, HURRY_MILLISECONDS);
-  });
-  effect(() => {
-    const at = baselineAt.value;
-    if (at && !loading.value) untracked(() => loadAside(at.run, at.step)); // what is looked at comes first
-  });
-  effect(() => {
-    series.value;
-    chosenRuns.value;
-    if (panes.value.some((one) => one.matrix)) untracked(loadHistories); // which tells of what it finds by signals
-  });
-  // The cursor stays at its classes when runs of other classes come or go.
-  let last: { cursor: Cursor; list: ClassList; trueClass: number; predictedClass: number } | null = null;
-  effect(() => {
-    const list = classes.value;
-    const now = cursor.value;
-    if (now && last?.cursor === now && last.list !== list && last.list.size > 0 && list.size > 0) {
-      const [trueClass, predictedClass] = [last.trueClass, last.predictedClass].map((index) => {
-        const there = index < 0 ? -1 : sameClass(index, (last as NonNullable<typeof last>).list, list);
-        return there < 0 ? -1 : placeOf(there);
-      });
-      cursor.value = Math.min(trueClass, predictedClass) < 0 ? null : { ...now, trueClass, predictedClass };
-      return;
-    }
-    last = now && { cursor: now, list, trueClass: classAt(now.trueClass), predictedClass: classAt(now.predictedClass) };
-  });
-  let ofTag = tag.value;
-  effect(() => {
-    if (tag.value === ofTag) return;
-    ofTag = tag.value;
-    batch(() => {
-      pinned.value = null;
-      part.value = 'all';
-      search.value = '';
-    });
-  });
 }

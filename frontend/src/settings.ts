@@ -1,8 +1,8 @@
 // Choices that outlive the page, in the browser's storage where there is one.
 
 import { effect, type Signal } from '@preact/signals';
+import { barScale, color, metric, normalize, paletteName, panelTab, range, view } from './look';
 import { WHOLE } from './metrics';
-import { barScale, color, metric, normalize, paletteName, panelTab, range, view } from './seen';
 
 /** Choices by their names, each with the values that there are, the first of them as the page opens. */
 export const CHOICES: Record<string, { signal: Signal<string>; values: readonly string[] }> = {

@@ -7,7 +7,11 @@ import { recordOf, sealed } from './samples';
 import { type Server, startServer, until } from './server';
 
 export type State = typeof import('../src/state');
-export type Seen = typeof import('../src/seen');
+/** What is seen and how one looks at it: the modules as one. */
+export type Seen = typeof import('../src/seen') &
+  typeof import('../src/look') &
+  typeof import('../src/comparisons') &
+  typeof import('../src/follow');
 export type Pane = Seen['panes']['value'][number];
 
 export interface Page {
@@ -64,7 +68,8 @@ export async function openPage(): Promise<Page> {
 export async function reopened(): Promise<{ state: State; seen: Seen; leave: () => void }> {
   vi.resetModules();
   const state = await import('../src/state');
-  const seen = await import('../src/seen');
+  const modules = [import('../src/seen'), import('../src/look'), import('../src/comparisons'), import('../src/follow')];
+  const seen = Object.assign({}, ...(await Promise.all(modules))) as Seen;
   // The page draws whenever one of these changes.
   const leave = effect(() => void [seen.panes.value, seen.baselinePane.value, seen.scale.value, state.problems.value]);
   return { state, seen, leave };

@@ -1,37 +1,37 @@
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
 
-type Seen = typeof import('../src/seen');
+type Look = typeof import('../src/look');
 
 let stored: Map<string, string>;
-let seen: Seen;
+let look: Look;
 let rememberSettings: () => void;
 
 /** A choice by its name in the storage: where it is, what it is at first, and another one. */
 const CHOICES = [
-  ['view', (of: Seen) => of.view, 'matrix', 'timeline'],
-  ['panel', (of: Seen) => of.panelTab, 'summary', 'cell'],
-  ['metric', (of: Seen) => of.metric, 'f1_macro', 'cohen_kappa'],
-  ['normalize', (of: Seen) => of.normalize, 'counts', 'pred'],
-  ['color', (of: Seen) => of.color, 'linear', 'log'],
-  ['palette', (of: Seen) => of.paletteName, 'blue-orange', 'viridis'],
-  ['range', (of: Seen) => of.range, 'auto', 'steps'],
-  ['bars', (of: Seen) => of.barScale, 'shared', 'row'],
+  ['view', (of: Look) => of.view, 'matrix', 'timeline'],
+  ['panel', (of: Look) => of.panelTab, 'summary', 'cell'],
+  ['metric', (of: Look) => of.metric, 'f1_macro', 'cohen_kappa'],
+  ['normalize', (of: Look) => of.normalize, 'counts', 'pred'],
+  ['color', (of: Look) => of.color, 'linear', 'log'],
+  ['palette', (of: Look) => of.paletteName, 'blue-orange', 'viridis'],
+  ['range', (of: Look) => of.range, 'auto', 'steps'],
+  ['bars', (of: Look) => of.barScale, 'shared', 'row'],
 ] as const;
 const FIRST = CHOICES.map(([, , first]) => first);
 const OTHERS = CHOICES.map(([, , , other]) => other);
 
-const chosen = () => CHOICES.map(([, signal]) => signal(seen).value);
+const chosen = () => CHOICES.map(([, signal]) => signal(look).value);
 const inStorage = () => CHOICES.map(([name]) => stored.get(`confusion_matrix.${name}`));
 
 /** As if the page was opened. */
 async function open(): Promise<void> {
   vi.resetModules();
-  seen = await import('../src/seen');
+  look = await import('../src/look');
   ({ rememberSettings } = await import('../src/settings'));
 }
 
 function choose(values: readonly string[]): void {
-  for (const [i, [, signal]] of CHOICES.entries()) signal(seen).value = values[i] as never;
+  for (const [i, [, signal]] of CHOICES.entries()) signal(look).value = values[i] as never;
 }
 
 beforeEach(async () => {
@@ -68,10 +68,10 @@ test.each(['', 'rows', '__proto__', 'constructor', 'null'])('what is no choice i
 
 test('a fixed range of colors is not kept, as little as what it was fixed to', async () => {
   rememberSettings();
-  seen.chooseRange('fixed');
+  look.range.value = 'fixed';
   await open();
   rememberSettings();
-  expect(seen.range.value).toBe('auto');
+  expect(look.range.value).toBe('auto');
 });
 
 test('without storage the choices hold as long as the page', () => {

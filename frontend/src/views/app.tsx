@@ -1,6 +1,6 @@
 // The tab as a whole: toolbar above, runs at the left, matrices in the middle, details at the right, steps below.
 
-import { isWide } from '../seen';
+import { isWide } from '../look';
 import { problems, shown, tags } from '../state';
 import { Empty } from './empty';
 import { Large } from './examples';

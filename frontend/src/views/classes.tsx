@@ -5,20 +5,11 @@ import { useEffect, useRef, useState } from 'preact/hooks';
 import { matchingClasses, sameClass } from '../arrange';
 import { compactCount, nameOf, percent } from '../format';
 import type { Summary } from '../history';
+import { CLASS_COLUMNS, type ClassColumn, type ClassFilter, classFilter, classSorting } from '../look';
 import { cutTo } from '../marks';
 import type { Matrix } from '../matrix';
 import { type Interval, intervalOf, perClass } from '../metrics';
-import {
-  CLASS_COLUMNS,
-  type ClassColumn,
-  type ClassFilter,
-  classes,
-  classFilter,
-  classSorting,
-  goToClasses,
-  search,
-  settledPanes,
-} from '../seen';
+import { classes, goToClasses, search, settledPanes } from '../seen';
 import { goToStep, histories, subject } from '../state';
 import { Line } from './line';
 

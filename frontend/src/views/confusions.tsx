@@ -2,23 +2,14 @@
 
 import { computed } from '@preact/signals';
 import { matchingClasses } from '../arrange';
+import { changesOf } from '../comparisons';
 import { type ChangedConfusion, type Confusion, isMutual, type Ranking, rankedChanges, rankedConfusions } from '../confusions';
 import { signed } from '../difference';
 import { exactCount, nameOf, percent } from '../format';
+import { normalize, ranking } from '../look';
 import { cutTo } from '../marks';
 import type { Matrix } from '../matrix';
-import {
-  changesOf,
-  chooseOrder,
-  classes,
-  goToClasses,
-  normalize,
-  pinned,
-  ranking,
-  search,
-  settledBaseline,
-  settledPanes,
-} from '../seen';
+import { chooseOrder, classes, goToClasses, pinned, search, settledBaseline, settledPanes } from '../seen';
 import { subject } from '../state';
 
 const LISTED = 200;

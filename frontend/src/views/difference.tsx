@@ -4,22 +4,11 @@ import { useMemo, useRef } from 'preact/hooks';
 import { cellSize } from '../camera';
 import { type DifferencePicture, differenceNumbers, drawDifference, mostChanged, rowStarts, signed } from '../difference';
 import { exactCount, percent, shareOf } from '../format';
+import { color, dark, hideBelow, hideDiagonal, normalize, palette } from '../look';
 import { numberSize } from '../marks';
 import { countAt } from '../matrix';
 import { divergingRamps } from '../palette';
-import {
-  baselinePane,
-  changes,
-  color,
-  dark,
-  hideBelow,
-  hideDiagonal,
-  normalize,
-  palette,
-  seenClasses,
-  subjectPane,
-  told,
-} from '../seen';
+import { baselinePane, changes, seenClasses, subjectPane, told } from '../seen';
 import type { Changes } from '../significance';
 import { Pair, Tooltip } from './cursor';
 import { paintNumbers } from './heatmap';

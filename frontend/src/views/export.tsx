@@ -16,23 +16,9 @@ import {
   tableJsonOf,
   vegaLiteOf,
 } from '../export';
+import { color, dark, normalize, palette, ranking, view } from '../look';
 import { cutInTheMiddle } from '../marks';
-import {
-  baselinePane,
-  changes,
-  classes,
-  color,
-  dark,
-  extent,
-  normalize,
-  type Pane,
-  palette,
-  panes,
-  ranking,
-  seenClasses,
-  subjectPane,
-  view,
-} from '../seen';
+import { baselinePane, changes, classes, extent, type Pane, panes, seenClasses, subjectPane } from '../seen';
 import { changesBetween } from '../significance';
 import { step, tag } from '../state';
 import { SvgContext } from '../svg';

@@ -1,10 +1,10 @@
 // The key of a picture that leaves the page: what the legend on the page says, painted.
 
 import { FIT } from '../camera';
+import { dark, palette } from '../look';
 import { cutInTheMiddle } from '../marks';
 import { toCss } from '../palette';
 import { dot, hatch } from '../raster';
-import { dark, palette } from '../seen';
 import { INK } from './sheet';
 import { FONT, measureIn, paintPixels, type Surface } from './surface';
 

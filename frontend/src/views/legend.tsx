@@ -4,24 +4,11 @@ import type { ComponentChildren } from 'preact';
 import { mostChanged } from '../difference';
 import { exactCount, shortValue } from '../format';
 import { marked } from '../gallery';
+import { barScale, color, dark, fixedExtent, hideBelow, hideDiagonal, normalize, palette, range, view } from '../look';
 import { gradientOf } from '../marks';
 import { type Ramp as Colors, divergingRamps, runColor } from '../palette';
 import { middleOf } from '../scale';
-import {
-  barScale,
-  changes,
-  color,
-  dark,
-  extent,
-  fixedExtent,
-  hideBelow,
-  hideDiagonal,
-  normalize,
-  palette,
-  panes,
-  range,
-  view,
-} from '../seen';
+import { changes, extent, panes } from '../seen';
 import { runSlots } from '../state';
 import { courseExtent } from './timeline';
 

@@ -2,7 +2,8 @@
 
 import { useEffect, useLayoutEffect, useRef, useState } from 'preact/hooks';
 import { type Cell, constrained, FIT, withCellInView, zoomed } from '../camera';
-import { panelTab, revealed, seenClasses, told, view } from '../seen';
+import { panelTab, view } from '../look';
+import { revealed, seenClasses, told } from '../seen';
 import { camera, cameraSide, cursor, hover, loading, moveStep, shown, subject } from '../state';
 import { Compare } from './compare';
 import { Difference, headRoom } from './difference';

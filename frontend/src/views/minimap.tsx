@@ -2,7 +2,8 @@
 
 import { useLayoutEffect, useRef, useState } from 'preact/hooks';
 import { constrained, FIT } from '../camera';
-import { dark, seenClasses } from '../seen';
+import { dark } from '../look';
+import { seenClasses } from '../seen';
 import { camera } from '../state';
 import type { Layout } from './sheet';
 import { type Painter, sized } from './surface';

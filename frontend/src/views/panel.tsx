@@ -1,7 +1,7 @@
 // The side panel: what the numbers say, of all, of each class, of the confusions, and of one cell.
 
 import { Maximize2, Minimize2 } from 'lucide';
-import { isWide, type PanelTab, panelTab } from '../seen';
+import { isWide, type PanelTab, panelTab } from '../look';
 import { type BaselineStep, baselineRun, baselineStep, chosenRuns, series, steps, subject, wantedSubject } from '../state';
 import { CellPanel } from './cell';
 import { Select } from './choice';

@@ -1,7 +1,7 @@
 // The runs of the tag: a tick each shows its matrix.
 
+import { dark } from '../look';
 import { runColor } from '../palette';
-import { dark } from '../seen';
 import { chooseRuns, chosenRuns, filteredRuns, MOST_RUNS, runPattern, runSlots, series, shown, step, toggleRun } from '../state';
 
 /** Rows drawn at most; the filter reaches the rest. */

@@ -1,7 +1,8 @@
 // The one live region: the cell under the pointer or the cursor, in words; and what is not shown.
 
 import { cellInWords, percent } from '../format';
-import { groupsShown, normalize, pinned, seenClasses, shownShare, told } from '../seen';
+import { normalize } from '../look';
+import { groupsShown, pinned, seenClasses, shownShare, told } from '../seen';
 import { loading, shown, step } from '../state';
 
 export function Status() {

@@ -1,9 +1,9 @@
 // The step slider, with a tick at every logged step and the chosen metric of each run behind it.
 
 import { Pause, Play } from 'lucide';
+import { dark, metric } from '../look';
 import { WHOLE } from '../metrics';
 import { runColor } from '../palette';
-import { dark, metric } from '../seen';
 import {
   chosenRuns,
   goToStep,

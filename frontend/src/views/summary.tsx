@@ -4,10 +4,11 @@ import { useEffect, useRef } from 'preact/hooks';
 import uPlot from 'uplot';
 import { rankedConfusions } from '../confusions';
 import { exactCount, intervalText, metricText, nameOf, percent, signedMetric } from '../format';
+import { classFilter, dark, metric, panelTab } from '../look';
 import type { Matrix } from '../matrix';
 import { type Interval, WHOLE, type WholeName, wholeIntervals, wholeMetrics } from '../metrics';
 import { runColor } from '../palette';
-import { classes, classFilter, dark, goToClasses, metric, type Pane, panelTab, settledPanes } from '../seen';
+import { classes, goToClasses, type Pane, settledPanes } from '../seen';
 import { baselineFor, chosenRuns, goToStep, histories, historyProgress, runSlots, step, steps, subject } from '../state';
 import { Select } from './choice';
 

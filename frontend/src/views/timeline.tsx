@@ -16,22 +16,11 @@ import {
   usualInterval,
 } from '../courses';
 import { exactCount, percent, shareOf } from '../format';
+import { color, dark, hideBelow, hideDiagonal, normalize, palette } from '../look';
 import { countAt } from '../matrix';
 import { runColor, runRamp } from '../palette';
 import { scaleOf } from '../scale';
-import {
-  color,
-  dark,
-  hideBelow,
-  hideDiagonal,
-  loadCourses,
-  normalize,
-  palette,
-  panes,
-  seenClasses,
-  subjectPane,
-  told,
-} from '../seen';
+import { loadCourses, panes, seenClasses, subjectPane, told } from '../seen';
 import { chosenRuns, runSlots, series, step } from '../state';
 import { Cards } from './cards';
 import { Pair, Tooltip } from './cursor';

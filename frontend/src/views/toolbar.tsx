@@ -8,25 +8,17 @@ import { copyLink } from '../link';
 import {
   barScale,
   type ColorRange,
-  chooseOrder,
-  choosePart,
-  chooseRange,
   chooseView,
-  classes,
   color,
   hideBelow,
   hideDiagonal,
   normalize,
-  ordering,
-  type Part,
   paletteName,
-  part,
-  pinned,
   range,
-  search,
   type View,
   view,
-} from '../seen';
+} from '../look';
+import { chooseOrder, choosePart, chooseRange, classes, ordering, type Part, part, pinned, search } from '../seen';
 import { chooseTag, tag, tags } from '../state';
 import { Choice, Select } from './choice';
 import { ExportMenu } from './export';

@@ -1,0 +1,65 @@
+// What follows from the choices: what is loaded beyond the matrices themselves, and what goes with them.
+
+import { batch, effect, untracked } from '@preact/signals';
+import { type ClassList, sameClass } from './arrange';
+import { classFilter } from './look';
+import { baselinePane, classAt, classes, panes, part, pinned, placeOf, search, settledBaseline, settledPanes } from './seen';
+import { baselineAt, type Cursor, chosenRuns, cursor, loadAside, loadHistories, loading, series, tag } from './state';
+
+/** Below so many cells all is told at once. */
+const FEW_CELLS = 3000;
+const HURRY_MILLISECONDS = 120;
+
+/** Loads what the choices ask for beyond the matrices themselves. */
+export function followChoices(): void {
+  let settling: ReturnType<typeof setTimeout> | undefined;
+  effect(() => {
+    const now = panes.value;
+    const base = baselinePane.value;
+    clearTimeout(settling);
+    const cells = now.reduce((sum, { whole }) => sum + (whole ? whole.counts.length + whole.numClasses : 0), 0);
+    const settle = () => {
+      batch(() => {
+        settledPanes.value = now;
+        settledBaseline.value = base;
+      });
+    };
+    if (cells < FEW_CELLS) settle();
+    else settling = setTimeout(settle, HURRY_MILLISECONDS);
+  });
+  effect(() => {
+    const at = baselineAt.value;
+    if (at && !loading.value) untracked(() => loadAside(at.run, at.step)); // what is looked at comes first
+  });
+  effect(() => {
+    series.value;
+    chosenRuns.value;
+    if (panes.value.some((one) => one.matrix)) untracked(loadHistories); // which tells of what it finds by signals
+  });
+  // The cursor stays at its classes when runs of other classes come or go.
+  let last: { cursor: Cursor; list: ClassList; trueClass: number; predictedClass: number } | null = null;
+  effect(() => {
+    const list = classes.value;
+    const now = cursor.value;
+    if (now && last?.cursor === now && last.list !== list && last.list.size > 0 && list.size > 0) {
+      const [trueClass, predictedClass] = [last.trueClass, last.predictedClass].map((index) => {
+        const there = index < 0 ? -1 : sameClass(index, (last as NonNullable<typeof last>).list, list);
+        return there < 0 ? -1 : placeOf(there);
+      });
+      cursor.value = Math.min(trueClass, predictedClass) < 0 ? null : { ...now, trueClass, predictedClass };
+      return;
+    }
+    last = now && { cursor: now, list, trueClass: classAt(now.trueClass), predictedClass: classAt(now.predictedClass) };
+  });
+  let ofTag = tag.value;
+  effect(() => {
+    if (tag.value === ofTag) return;
+    ofTag = tag.value;
+    batch(() => {
+      pinned.value = null;
+      part.value = 'all';
+      search.value = '';
+      classFilter.value = 'all';
+    });
+  });
+}
