@@ -2,7 +2,6 @@
 
 import { batch, effect, untracked } from '@preact/signals';
 import { type ClassList, sameClass } from './arrange';
-import { classFilter } from './look';
 import { baselinePane, classAt, classes, panes, part, pinned, placeOf, search, settledBaseline, settledPanes } from './seen';
 import { baselineAt, type Cursor, chosenRuns, cursor, loadAside, loadHistories, loading, series, tag } from './state';
 
@@ -59,7 +58,6 @@ export function followChoices(): void {
       pinned.value = null;
       part.value = 'all';
       search.value = '';
-      classFilter.value = 'all';
     });
   });
 }

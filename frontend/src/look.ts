@@ -1,5 +1,3 @@
-// How one looks at what is logged: the choices of the toolbar, of its menus and of the panel, as signals.
-
 import { batch, computed, signal } from '@preact/signals';
 import type { Ranking } from './confusions';
 import type { Extent, Normalize } from './matrix';

@@ -9,6 +9,7 @@ import {
   barScale,
   type ColorRange,
   chooseView,
+  classFilter,
   color,
   hideBelow,
   hideDiagonal,
@@ -39,7 +40,7 @@ export function Toolbar() {
   return (
     <header class="toolbar">
       <h1 class="unseen">Confusion Matrix</h1>
-      <Select label="Tag" value={tag.value} options={(tags.value ?? []).map((one) => [one.tag, one.tag])} choose={chooseTag} />
+      <Select label="Tag" value={tag.value} options={(tags.value ?? []).map((one) => [one.tag, one.tag])} choose={otherTag} />
       <Views />
       <Choice
         label="Normalize"
@@ -84,6 +85,11 @@ export function Toolbar() {
       </div>
     </header>
   );
+}
+
+function otherTag(next: string): void {
+  classFilter.value = 'all'; // the other one may have no such classes
+  chooseTag(next);
 }
 
 function Views() {
