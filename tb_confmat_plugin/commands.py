@@ -42,11 +42,19 @@ def list_command(args: argparse.Namespace) -> int:
                 "last_step": last_step,
                 "classes": last.num_classes,
                 "samples": last.total,
-                "last_logged": datetime.fromtimestamp(series[-1].wall_time).astimezone().isoformat(" ", "seconds"),
+                "last_logged": _date(series[-1].wall_time),
             }
         )
     _print_rows(rows, list(rows[0]), args.format, left=2)
     return 0
+
+
+def _date(wall_time: float) -> str | None:
+    """Date and time of the place, or None for a time that no calendar has: a log may say anything."""
+    try:
+        return datetime.fromtimestamp(wall_time).astimezone().isoformat(" ", "seconds")
+    except (ValueError, OverflowError, OSError):
+        return None
 
 
 def show_command(args: argparse.Namespace) -> int:

@@ -34,7 +34,7 @@ from typing import Any
 from tb_confmat_plugin.checks import MAX_TOTAL
 from tb_confmat_plugin.classes import MAX_CLASSES, Classes
 from tb_confmat_plugin.examples import MOST_EXAMPLES, Example, Examples
-from tb_confmat_plugin.record import RecordError, opened, sealed, whole_number
+from tb_confmat_plugin.record import RecordError, opened, sealed, shown, whole_number
 
 MAX_EXAMPLES_BYTES = 16 * 2**20
 MAX_PACK_BYTES = 64 * 2**20
@@ -147,7 +147,7 @@ def _cells(cells: Any, num_classes: int) -> tuple[list[tuple[int, int]], dict[tu
             or not _is_whole(entry[2], 1, MOST_EXAMPLES - len(where))
             or not (entry[3] is None or _is_whole(entry[3], entry[2], MAX_TOTAL))
         ):
-            raise RecordError(f"damaged record: {entry!r} among its cells")
+            raise RecordError(f"damaged record: {shown(entry)} among its cells")
         cell = (entry[0], entry[1])
         if where and cell <= where[-1]:
             raise RecordError("damaged record: its cells are not in order")

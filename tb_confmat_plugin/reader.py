@@ -4,6 +4,7 @@ Most of a log is of other plugins. Its events are checked and passed over withou
 plugin, or at least the magic number of a record.
 """
 
+import math
 import os
 import warnings
 from collections.abc import Callable, Collection, Iterable, Mapping
@@ -53,7 +54,7 @@ class LoggedMatrix:
       run: the name of its run, as TensorBoard has it: the directory relative to the log directory, "." for that itself.
       tag: the name of its series.
       step: its step.
-      wall_time: when it was logged, seconds since the epoch.
+      wall_time: when it was logged, seconds since the epoch; 0 where the log has NaN or infinity.
       record: its bytes as they were logged.
       classes: its class names, or None: then classes are numbers.
       examples: what was logged of single samples with it; None if nothing was, or if it was not asked for.
@@ -212,7 +213,7 @@ class _Run:
             content = self._contents.get(value.tag)
             record = value.tensor.string_val[0] if value.tensor.string_val else b""
             if content == MATRIX_CONTENT:
-                self._matrices[value.tag, event.step] = event.wall_time, record
+                self._matrices[value.tag, event.step] = event.wall_time if math.isfinite(event.wall_time) else 0.0, record
             elif content == CLASSES_CONTENT:
                 self._class_lists[value.tag] = record
             elif content == EXAMPLES_CONTENT:

@@ -29,9 +29,13 @@ Integers are unsigned LEB128, at most 2**53 - 1. Counts are such integers for "i
 
 A reader ignores header fields and bytes after the planes that it does not know; what it could not ignore comes with a new version, and
 a reader that meets a version above its own says so and leaves the record alone.
+
+A body has at most 256 MiB, a header at most 32 MiB, and C + K is at most 2**25, which is 5,791 classes with every cell filled: what is
+larger is neither written nor read, so that a forged record cannot take a reader's memory.
 """
 
 import json
+import reprlib
 import struct
 import zlib
 from typing import Any
@@ -47,6 +51,9 @@ from tb_confmat_plugin.matrix import ConfusionMatrix
 MAGIC = b"TBCM"
 VERSION = 1
 MAX_BODY_BYTES = 256 * 2**20
+MAX_HEADER_BYTES = 32 * 2**20
+MAX_CELLS = 2**25  # off the diagonal, and the classes
+_AT_ONCE = 2**20  # integers that are decoded together: each takes 50 bytes meanwhile
 _COMPRESSION = 4  # half the time of zlib's default, for 2% more bytes
 
 
@@ -58,7 +65,7 @@ def encode_matrix(matrix: ConfusionMatrix) -> bytes:
     """The record of a matrix. Its class names are not in it, only the id of their list.
 
     Raises:
-      ValueError: a cell below zero: a difference of matrices is not a matrix of counts.
+      ValueError: a cell below zero: a difference of matrices is not a matrix of counts. Or more cells than a record can have.
     """
     if len(matrix.values) and matrix.values.min() < 0:
         at = int(np.argmin(matrix.values))
@@ -67,6 +74,11 @@ def encode_matrix(matrix: ConfusionMatrix) -> bytes:
             "a difference of two matrices cannot be stored as counts"
         )
     off = matrix.rows != matrix.cols
+    if matrix.num_classes + np.count_nonzero(off) > MAX_CELLS:
+        raise ValueError(
+            f"expected a matrix of at most {MAX_CELLS:,} classes and cells off the diagonal, got {matrix.num_classes:,} and "
+            f"{np.count_nonzero(off):,}; put classes together with group() or select()"
+        )
     positions = matrix.rows[off] * matrix.num_classes + matrix.cols[off]
     gaps = np.diff(positions, prepend=-1) - 1
     header = {
@@ -81,7 +93,11 @@ def encode_matrix(matrix: ConfusionMatrix) -> bytes:
 
 
 def encode_classes(classes: Classes) -> bytes:
-    """The record of a list of class names."""
+    """The record of a list of class names.
+
+    Raises:
+      ValueError: more letters than a record can have.
+    """
     return sealed({"type": "classes", "names": classes.names}, [])
 
 
@@ -93,8 +109,10 @@ def decode_matrix(record: bytes, classes: Classes | None = None) -> ConfusionMat
     """
     header, body, at = opened(record, "matrix")
     num_classes, cells = whole_number(header, "num_classes", 1, MAX_CLASSES), whole_number(header, "cells", 0, MAX_TOTAL)
+    if num_classes + cells > MAX_CELLS:
+        raise RecordError(f"damaged record: {num_classes:,} classes and {cells:,} cells, expected at most {MAX_CELLS:,} of both")
     if header.get("dtype") not in ("int64", "float64"):
-        raise RecordError(f"damaged record: counts of type {header.get('dtype')!r}, expected int64 or float64")
+        raise RecordError(f"damaged record: counts of type {shown(header.get('dtype'))}, expected int64 or float64")
     whole = header["dtype"] == "int64"
     read = _from_leb128 if whole else _from_float64
     diagonal, at = read(body, at, num_classes)
@@ -103,20 +121,24 @@ def decode_matrix(record: bytes, classes: Classes | None = None) -> ConfusionMat
     # Summed in floating point first, so that forged gaps cannot wrap around.
     if float(gaps.sum(dtype=np.float64)) + cells > num_classes**2:
         raise RecordError("damaged record: a cell lies outside the matrix")
-    positions = np.cumsum(gaps + 1) - 1
-    rows, cols = positions // num_classes, positions % num_classes
-    if np.any(rows == cols):
+    gaps += 1
+    positions = np.cumsum(gaps, out=gaps)  # in place where it can be: there may be millions
+    positions -= 1
+    if np.any(positions % (num_classes + 1) == 0):
         raise RecordError("damaged record: a cell of the diagonal stands among those off it")
     seen = np.flatnonzero(diagonal)
-    order = np.argsort(np.concatenate([positions, seen * (num_classes + 1)]), kind="stable")
-    values = np.concatenate([counts, diagonal[seen]])[order]
+    counts, positions = np.concatenate([counts, diagonal[seen]]), np.concatenate([positions, seen * (num_classes + 1)])
+    del diagonal, gaps, seen
+    order = np.argsort(positions, kind="stable")
+    values, positions = counts[order], positions[order]
+    del counts, order
     with np.errstate(over="ignore"):  # forged counts may add up to infinity
         total = float(values.sum(dtype=np.float64))
     if not np.all(values > 0) or total > MAX_TOTAL:
         raise RecordError("damaged record: a count that is not a number above 0")
     if classes is None or len(classes) != num_classes:
         classes = Classes(num_classes)
-    return ConfusionMatrix(classes, np.concatenate([rows, seen])[order], np.concatenate([cols, seen])[order], values)
+    return ConfusionMatrix(classes, positions // num_classes, positions % num_classes, values)
 
 
 def class_list_id(record: bytes) -> str | None:
@@ -138,8 +160,19 @@ def decode_classes(record: bytes) -> Classes:
 
 
 def sealed(header: dict[str, Any], planes: list[bytes], compression: int = _COMPRESSION) -> bytes:
-    """The record of a header and its planes."""
+    """The record of a header and its planes.
+
+    Raises:
+      ValueError: more bytes than a reader takes.
+    """
     text = json.dumps(header, separators=(",", ":")).encode("ascii")
+    size = 4 + len(text) + sum(map(len, planes))
+    if len(text) > MAX_HEADER_BYTES or size > MAX_BODY_BYTES:
+        raise ValueError(
+            f"expected at most {MAX_BODY_BYTES >> 20} MiB for a record of {header['type']} before it is compressed, and "
+            f"{MAX_HEADER_BYTES >> 20} MiB for the names in it, got {size / 2**20:.0f} and {len(text) / 2**20:.0f} MiB; shorten the names, "
+            "or put classes together with group() or select()"
+        )
     body = b"".join([struct.pack("<I", len(text)), text, *planes])
     return MAGIC + bytes([VERSION]) + zlib.compress(body, compression)
 
@@ -165,14 +198,16 @@ def opened(record: bytes, expected: str, most: int = MAX_BODY_BYTES) -> tuple[di
         raise RecordError("damaged record: it goes on after its end")
     if not stream.eof:
         raise RecordError(f"damaged record: it ends early, or is larger than {most >> 20} MiB when unpacked")
+    length = int.from_bytes(body[:4], "little")
+    if length > MAX_HEADER_BYTES:
+        raise RecordError(f"damaged record: its header cannot be read (it has more than {MAX_HEADER_BYTES >> 20} MiB)")
     try:
-        (length,) = struct.unpack_from("<I", body)
         header = json.loads(body[4 : 4 + length].decode("ascii"))
-    except (struct.error, ValueError, RecursionError) as error:
+    except (ValueError, RecursionError) as error:
         raise RecordError(f"damaged record: its header cannot be read ({error})") from error
     if not isinstance(header, dict) or header.get("type") != expected:
         found = header.get("type") if isinstance(header, dict) else header
-        raise RecordError(f"expected a record of type {expected!r}, got {found!r}")
+        raise RecordError(f"expected a record of type {expected!r}, got {shown(found)}")
     return header, body, 4 + length
 
 
@@ -180,8 +215,13 @@ def whole_number(header: dict[str, Any], field: str, least: int, most: int) -> i
     """A field of a header that must be an integer from `least` to `most`."""
     value = header.get(field)
     if not isinstance(value, int) or isinstance(value, bool) or not least <= value <= most:
-        raise RecordError(f"damaged record: {field} is {value!r}, expected an integer from {least} to {most}")
+        raise RecordError(f"damaged record: {field} is {shown(value)}, expected an integer from {least} to {most}")
     return value
+
+
+def shown(value: Any) -> str:
+    """Something from a header for a message: what a stranger wrote may be long, and nested deeper than repr() can follow."""
+    return reprlib.repr(value)
 
 
 def _counts_to_bytes(counts: Counts) -> bytes:
@@ -206,8 +246,14 @@ def _leb128(values: npt.NDArray[Any]) -> bytes:
 def _from_leb128(body: bytes, at: int, count: int) -> tuple[npt.NDArray[np.int64], int]:
     if count > len(body) - at:
         raise RecordError("damaged record: it has fewer cells than its header says")
-    if count == 0:
-        return np.zeros(0, np.int64), at
+    values = np.zeros(count, np.int64)
+    for done in range(0, count, _AT_ONCE):
+        at = _fill_from_leb128(values[done : done + _AT_ONCE], body, at)
+    return values, at
+
+
+def _fill_from_leb128(values: npt.NDArray[np.int64], body: bytes, at: int) -> int:
+    count = len(values)
     plane = np.frombuffer(body, np.uint8, min(len(body) - at, 8 * count), at)
     ends = np.flatnonzero(plane < 128)[:count]
     if len(ends) < count:
@@ -216,13 +262,12 @@ def _from_leb128(body: bytes, at: int, count: int) -> tuple[npt.NDArray[np.int64
     lengths = ends - starts + 1
     if lengths.max() > 8:
         raise RecordError("damaged record: an integer above 2**53 - 1")
-    values = np.zeros(count, np.int64)
     for place in range(int(lengths.max())):
         longer = np.flatnonzero(lengths > place)
         values[longer] |= (plane[starts[longer] + place].astype(np.int64) & 127) << (7 * place)
     if values.max() > MAX_TOTAL:
         raise RecordError("damaged record: an integer above 2**53 - 1")
-    return values, at + int(ends[-1]) + 1
+    return at + int(ends[-1]) + 1
 
 
 def _from_float64(body: bytes, at: int, count: int) -> tuple[npt.NDArray[np.float64], int]:

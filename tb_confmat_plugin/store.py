@@ -5,6 +5,7 @@ changed, and served from memory from then on. Records stay the bytes that were l
 """
 
 import ctypes
+import math
 import os
 import threading
 from collections import OrderedDict
@@ -30,7 +31,7 @@ class Series:
 
     Attributes:
       steps: the logged steps, each once.
-      wall_times: when each was logged, seconds since the epoch.
+      wall_times: when each was logged, seconds since the epoch; 0 where the log has NaN or infinity, which JSON has not.
       records: the bytes of each; empty for an event that holds something else.
       sampled: whether steps were left out because the whole series is too large for the data server to give.
     """
@@ -211,7 +212,7 @@ def _to_series(data: Iterable[Any], sampled: bool) -> Series:
     ordered = [newest[step] for step in sorted(newest)]
     return Series(
         steps=tuple(int(datum.step) for datum in ordered),
-        wall_times=tuple(float(datum.wall_time) for datum in ordered),
+        wall_times=tuple(float(datum.wall_time) if math.isfinite(datum.wall_time) else 0.0 for datum in ordered),
         records=tuple(_to_bytes(datum.numpy) for datum in ordered),
         sampled=sampled,
     )

@@ -13,10 +13,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 import scipy.stats
+from tensorboard.compat.proto.event_pb2 import Event
 
 from tb_confmat_plugin import ConfusionMatrix, Example, SummaryWriter, __version__, add_confusion_matrix, read_confusion_matrices
 from tb_confmat_plugin.cli import main, make_parser
+from tb_confmat_plugin.event_file import write_event_file
 from tb_confmat_plugin.export import FORMATS
+from tb_confmat_plugin.summary import matrix_summary
 
 NAMES = ["cat", "dog", "owl"]
 GUIDE = Path(__file__).parents[1] / "docs" / "logs.md"
@@ -95,6 +98,18 @@ def test_list(run, monkeypatch):
         "last_logged": None,
     }
     assert rows[2]["last_logged"].startswith("1970-01-01 00:16:48+")
+
+
+@pytest.mark.parametrize("wall_time", [float("nan"), float("inf"), 1e300, -1e300])
+def test_a_time_that_no_calendar_has(run, tmp_path, wall_time):
+    counted = ConfusionMatrix.from_dense([[5, 2], [0, 3]])
+    event = Event(summary=matrix_summary("val", counted), step=4, wall_time=wall_time)
+    write_event_file(tmp_path, [event.SerializeToString()])
+    (row,) = json.loads(good(run("list", "--format", "json", "--logdir", str(tmp_path))))
+    assert (row["last_step"], row["samples"]) == (4, 10)
+    assert row["last_logged"] is None or row["last_logged"].startswith("19")
+    (cells,) = json.loads(good(run("export", "--format", "json", "--logdir", str(tmp_path))), parse_constant=pytest.fail)
+    assert cells["wall_time"] == (wall_time if abs(wall_time) == 1e300 else 0)
 
 
 def test_show(run):

@@ -290,10 +290,16 @@ def test_any_planes(planes, dtype, num_classes, count):
         ({"num_classes": True}, PLANES, "damaged record: num_classes is True, expected an integer from 1 to 94906265"),
         ({"num_classes": None}, PLANES, "damaged record: num_classes is None, expected an integer from 1 to 94906265"),
         ({"num_classes": 0}, PLANES, "damaged record: num_classes is 0, expected an integer from 1 to 94906265"),
-        ({"num_classes": MAX_CLASSES}, PLANES, "damaged record: it has fewer cells than its header says"),
+        ({"num_classes": MAX_CLASSES}, PLANES, "damaged record: 94,906,265 classes and 3 cells, expected at most 33,554,432 of both"),
+        ({"num_classes": 2**25 - 3}, PLANES, "damaged record: it has fewer cells than its header says"),
+        ({"num_classes": 2**25 - 2}, PLANES, "damaged record: 33,554,430 classes and 3 cells, expected at most 33,554,432 of both"),
         ({"cells": -1}, PLANES, f"damaged record: cells is -1, expected an integer from 0 to {2**53 - 1}"),
         ({"cells": 2**53}, PLANES, f"damaged record: cells is {2**53}, expected an integer from 0 to {2**53 - 1}"),
-        ({"cells": 2**53 - 1}, PLANES, "damaged record: it has fewer cells than its header says"),
+        (
+            {"cells": 2**53 - 1},
+            PLANES,
+            "damaged record: 3 classes and 9,007,199,254,740,991 cells, expected at most 33,554,432 of both",
+        ),
         ({"cells": 4}, PLANES, "damaged record: it has fewer cells than its header says"),
         ({"dtype": "int32"}, PLANES, "damaged record: counts of type 'int32', expected int64 or float64"),
         ({"dtype": ["int64"]}, PLANES, "damaged record: counts of type ['int64'], expected int64 or float64"),
@@ -363,12 +369,57 @@ def test_a_newer_version_asks_for_an_upgrade():
             decode(b"TBCM\x07 in a layout of its own")
 
 
-def test_a_bomb_is_refused():
+def bomb(mebibytes: int, head: bytes = b"") -> bytes:
     stream = zlib.compressobj(1)
-    bomb = b"TBCM\x01" + b"".join(stream.compress(bytes(2**20)) for _ in range(257)) + stream.flush()
-    assert len(bomb) < 2 * 2**20
+    zeros = bytes(2**20)
+    return b"TBCM\x01" + stream.compress(head) + b"".join(stream.compress(zeros) for _ in range(mebibytes)) + stream.flush()
+
+
+def test_a_bomb_is_refused():
+    assert len(bomb(257)) < 2 * 2**20
     with pytest.raises(RecordError, match=r"^damaged record: it ends early, or is larger than 256 MiB when unpacked$"):
-        decode_matrix(bomb)
+        decode_matrix(bomb(257))
+
+
+def test_a_header_that_is_too_long_is_not_parsed():
+    length = 32 * 2**20
+    with pytest.raises(RecordError, match=r"^damaged record: its header cannot be read \(it has more than 32 MiB\)$"):
+        decode_matrix(bomb(33, struct.pack("<I", length + 1)))
+    with pytest.raises(RecordError, match=r"^damaged record: its header cannot be read \(Expecting value"):  # is looked at
+        decode_matrix(bomb(33, struct.pack("<I", length)))
+
+
+def test_what_no_reader_would_take_is_not_written(monkeypatch):
+    with pytest.raises(
+        ValueError, match=r"^expected at most 256 MiB .* and 32 MiB for the names in it, got 34 and 34 MiB; shorten the names"
+    ):
+        encode_classes(Classes.of(1, ["\N{CAT FACE}" * 3_000_000]))  # each takes 12 bytes
+    wide = ConfusionMatrix.from_coo([1, 2, 2], [0, 2, 3], [5, 1, 1], 2**25 - 1)
+    with pytest.raises(
+        ValueError, match=r"^expected a matrix of at most 33,554,432 classes and cells .*, got 33,554,431 and 2; put classes"
+    ):
+        encode_matrix(wide)
+    monkeypatch.setattr("tb_confmat_plugin.record.MAX_CELLS", 6)
+    assert decode_matrix(encode_matrix(ConfusionMatrix.from_dense(DENSE))).to_dense().tolist() == DENSE
+    monkeypatch.setattr("tb_confmat_plugin.record.MAX_CELLS", 5)
+    with pytest.raises(ValueError, match="got 3 and 3"):
+        encode_matrix(ConfusionMatrix.from_dense(DENSE))
+
+
+@pytest.mark.parametrize("name", [name for name in MATRICES if name != WRITTEN_ELSEWHERE])
+def test_planes_that_are_decoded_in_pieces(name, monkeypatch):
+    monkeypatch.setattr("tb_confmat_plugin.record._AT_ONCE", 2)
+    assert cells(decode_matrix(golden(name))) == GOLDEN[name]["cells"]
+
+
+@pytest.mark.parametrize("nested", [{"a": 1}, ["x" * 10**6]])
+def test_a_message_stays_short(nested):
+    for _ in range(300):
+        nested = [nested]
+    for header in ({**HEADER, "num_classes": nested}, {**HEADER, "type": nested}, {**HEADER, "dtype": nested}):
+        with pytest.raises(RecordError) as caught:
+            decode_matrix(sealed(header))
+        assert len(str(caught.value)) < 200
 
 
 def test_bytes_after_the_end_are_refused():

@@ -133,6 +133,13 @@ def test_a_series_is_read_once_when_it_changes(log):
     assert log.new_calls == []
 
 
+@pytest.mark.parametrize("wall_time", [float("nan"), float("inf")])
+def test_a_time_that_is_no_number_is_none(log, wall_time):
+    log.writer("a")._get_file_writer().add_summary(matrix_summary("val", MATRIX), 3, wall_time)
+    log.reload()
+    assert Store(log).series(CONTEXT, "", "val")["a"].wall_times == (0.0,)
+
+
 def test_one_series_is_what_was_last_seen(log):
     store = Store(log)
     log.add("a", "val", 0)

@@ -35,12 +35,13 @@ const MAX_CLASSES = 94_906_265;
 const MOST_EXAMPLES = 1000;
 const MAX_BYTES = 16 * 2 ** 20;
 const NAME = /^[0-9a-f]{16}$/;
+const isName = (value: unknown) => typeof value === 'string' && NAME.test(value);
 
 export async function decodeExamples(record: Uint8Array): Promise<StepExamples> {
   const { header } = await opened(record, 'examples', MAX_BYTES);
   const numClasses = wholeNumber(header, 'num_classes', 1, MAX_CLASSES);
   const packs = header.packs ?? [];
-  if (!Array.isArray(packs) || !packs.every((pack) => NAME.test(String(pack)))) {
+  if (!Array.isArray(packs) || !packs.every(isName)) {
     throw new RecordError('damaged record: packs that are no names');
   }
   const cells = cellsOf(header.cells, numClasses);
@@ -62,7 +63,7 @@ export async function decodeExamples(record: Uint8Array): Promise<StepExamples> 
       value.length === 2 &&
       Number.isInteger(value[0]) &&
       packs[value[0]] !== undefined &&
-      NAME.test(String(value[1])));
+      isName(value[1]));
   const images = column<string | [number, string]>('images', isImage);
   const ids = column<string>('ids', isText);
   const texts = column<string>('texts', isText);

@@ -5,6 +5,8 @@ import { type Matrix, matrixOf } from './matrix';
 const MAGIC = 'TBCM';
 const VERSION = 1;
 const MAX_BODY_BYTES = 256 * 2 ** 20;
+const MAX_HEADER_BYTES = 32 * 2 ** 20;
+const MAX_CELLS = 2 ** 25;
 const MAX_CLASSES = 94_906_265;
 
 /** Bytes that are not a record this version can read; the message is made to be shown. */
@@ -20,8 +22,12 @@ export async function decodeMatrix(record: Uint8Array): Promise<MatrixRecord> {
   const { header, body, at } = await opened(record, 'matrix');
   const numClasses = wholeNumber(header, 'num_classes', 1, MAX_CLASSES);
   const cells = wholeNumber(header, 'cells', 0, Number.MAX_SAFE_INTEGER);
+  if (numClasses + cells > MAX_CELLS) {
+    const [classes, off, most] = [numClasses, cells, MAX_CELLS].map((count) => count.toLocaleString('en'));
+    throw new RecordError(`damaged record: ${classes} classes and ${off} cells, expected at most ${most} of both`);
+  }
   if (header.dtype !== 'int64' && header.dtype !== 'float64') {
-    throw new RecordError(`damaged record: counts of type ${JSON.stringify(header.dtype)}, expected int64 or float64`);
+    throw new RecordError(`damaged record: counts of type ${shown(header.dtype)}, expected int64 or float64`);
   }
   const planes = new Planes(body, at);
   const counted = (count: number) => (header.dtype === 'int64' ? planes.leb128(count) : planes.float64(count));
@@ -87,7 +93,9 @@ export async function opened(record: Uint8Array, type: string, mostBytes = MAX_B
   let header: unknown;
   let at = 4;
   try {
-    at += new DataView(body.buffer, body.byteOffset).getUint32(0, true);
+    const length = new DataView(body.buffer, body.byteOffset).getUint32(0, true);
+    if (length > MAX_HEADER_BYTES) throw new Error(`it has more than ${MAX_HEADER_BYTES / 2 ** 20} MiB`);
+    at += length;
     const text = body.subarray(4, at);
     if (text.some((byte) => byte > 127)) throw new Error('it is not ASCII');
     header = JSON.parse(new TextDecoder().decode(text));
@@ -96,7 +104,7 @@ export async function opened(record: Uint8Array, type: string, mostBytes = MAX_B
   }
   const found = isObject(header) ? header.type : header;
   if (!isObject(header) || found !== type) {
-    throw new RecordError(`expected a record of type '${type}', got ${JSON.stringify(found)}`);
+    throw new RecordError(`expected a record of type '${type}', got ${shown(found)}`);
   }
   return { header, body, at };
 }
@@ -175,6 +183,16 @@ class Planes {
   }
 }
 
+// What a stranger wrote may be long, or nested deeper than JSON.stringify can follow.
+function shown(value: unknown): string {
+  try {
+    const text = String(JSON.stringify(value));
+    return text.length > 60 ? `${text.slice(0, 57)}...` : text;
+  } catch {
+    return '...';
+  }
+}
+
 function isObject(value: unknown): value is Record<string, unknown> {
   return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
@@ -182,7 +200,7 @@ function isObject(value: unknown): value is Record<string, unknown> {
 export function wholeNumber(header: Record<string, unknown>, field: string, least: number, most: number): number {
   const value = header[field];
   if (typeof value !== 'number' || !Number.isInteger(value) || value < least || value > most) {
-    throw new RecordError(`damaged record: ${field} is ${JSON.stringify(value)}, expected an integer from ${least} to ${most}`);
+    throw new RecordError(`damaged record: ${field} is ${shown(value)}, expected an integer from ${least} to ${most}`);
   }
   return value;
 }

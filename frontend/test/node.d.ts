@@ -6,6 +6,15 @@ declare module 'node:fs' {
   export function readdirSync(path: URL): string[];
 }
 
+declare module 'node:zlib' {
+  export function deflateSync(data: Uint8Array, options: { level: number }): Uint8Array<ArrayBuffer>;
+  export function inflateSync(data: Uint8Array): Uint8Array<ArrayBuffer>;
+}
+
+declare module 'node:process' {
+  export const env: Record<string, string | undefined>;
+}
+
 declare module 'node:http' {
   interface Request {
     readonly url: string;
