@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 from google.protobuf.message import DecodeError
-from tensorboard.compat.proto.event_pb2 import Event
+from tensorboard.compat.proto.event_pb2 import Event, SessionLog
 
 from tb_confmat_plugin.classes import Classes
 from tb_confmat_plugin.event_file import EventFile, EventFileError, find_event_files, meter
@@ -31,6 +31,7 @@ from tb_confmat_plugin.names import (
 from tb_confmat_plugin.record import MAGIC, RecordError, class_list_id, decode_classes, decode_matrix
 
 _NAME = PLUGIN_NAME.encode("ascii")  # with which EXAMPLES_PLUGIN_NAME begins
+_RESTART = Event(session_log=SessionLog(status=SessionLog.START)).SerializeToString()  # as torch writes it for its purge_step
 
 
 @dataclass(frozen=True)
@@ -127,8 +128,9 @@ def read_confusion_matrices(
 ) -> LoggedMatrices:
     """Reads every confusion matrix that was logged into a directory, without a TensorBoard.
 
-    Of a step that was logged twice in a run and tag the newer matrix is kept, as in the dashboard. Steps that were logged out of order are
-    all there, sorted. The last event of a file that is still being written, or whose writer was killed, is left out if it is not whole.
+    Of a step that was logged twice in a run and tag the newer matrix is kept, as in the dashboard; where a run was resumed with torch's
+    `purge_step`, what it had logged from that step on is left out. Steps that were logged out of order are all there, sorted. The last
+    event of a file that is still being written, or whose writer was killed, is left out if it is not whole.
 
     Args:
       logdir: the directory that you would give to TensorBoard; with fsspec installed also "s3://bucket/runs", "gs://..." and the like.
@@ -191,7 +193,7 @@ class _Run:
             for at, data, intact in file.frames(on_read):
                 if not intact:
                     damage.append(EventFileError(f"{file.path}: the event at byte {at:,} is damaged: {self._guess(data)}"))
-                elif _NAME in data or MAGIC in data:
+                elif _NAME in data or MAGIC in data or _RESTART in data:
                     self._add(Event.FromString(data))
         except (EventFileError, DecodeError, OSError) as error:
             damage.append(EventFileError(f"{file.path}: {error}; the rest of this file is left out"))
@@ -206,6 +208,9 @@ class _Run:
         return f"run {self._name!r}, tag {tags or 'unknown'}, step {event.step}, as far as can be told"
 
     def _add(self, event: Any) -> None:
+        if event.session_log.status == SessionLog.START:
+            self._matrices = {place: logged for place, logged in self._matrices.items() if place[1] < event.step}
+            self._examples = {place: logged for place, logged in self._examples.items() if place[1] < event.step}
         for value in event.summary.value:
             plugin = value.metadata.plugin_data
             if plugin.plugin_name in self._plugins:

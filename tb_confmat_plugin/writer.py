@@ -3,6 +3,7 @@
 import math
 import numbers
 import operator
+import os
 import threading
 import warnings
 from collections.abc import Iterable
@@ -16,6 +17,7 @@ from tb_confmat_plugin.example_log import FULL, WrittenImages, example_summaries
 from tb_confmat_plugin.examples import Examples
 from tb_confmat_plugin.matrix import to_confusion_matrix
 from tb_confmat_plugin.summary import classes_summary, matrix_summary
+from tb_confmat_plugin.unwritten import remember
 
 
 @dataclass
@@ -29,6 +31,15 @@ class _Written:
 
 _written: "WeakKeyDictionary[Any, _Written]" = WeakKeyDictionary()
 _lock = threading.Lock()
+
+
+def _unlock() -> None:
+    """A child may be forked while another thread of its parent holds the lock, and would wait for ever."""
+    global _lock  # noqa: PLW0603
+    _lock = threading.Lock()
+
+
+getattr(os, "register_at_fork", lambda **_: None)(after_in_child=_unlock)  # Windows has no forks
 
 
 def add_confusion_matrix(
@@ -59,6 +70,7 @@ def add_confusion_matrix(
 
     Raises:
       TypeError, ValueError: an argument that cannot be logged, or a closed writer; nothing has been written then.
+      RuntimeError: a writer that was made before this process was forked.
 
     Warns:
       UserWarning: the step does not grow. TensorBoard drops what was logged for the tag at this step and later ones, or, read without
@@ -93,6 +105,7 @@ def log_matrix(
     file_writer = _file_writer(writer)
     if file_writer is None:  # frameworks give a process that must not log such a writer
         return
+    remember(file_writer)
     kept, problem = (Examples(), None) if examples is None else read_examples(examples, counts.classes)
     with _lock:
         written = _written.setdefault(file_writer, _Written())

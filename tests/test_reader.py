@@ -153,6 +153,16 @@ def test_a_log_that_is_still_being_written(tmp_path, size):
     assert [logged.matrix for logged in read_confusion_matrices(tmp_path, errors="raise")] == [named(1)]
 
 
+def test_a_resumed_run_has_what_its_last_attempt_logged(tmp_path):
+    for attempt, (steps, purge_step) in enumerate([(range(6), None), (range(3, 5), 3)]):
+        with SummaryWriter(tmp_path, purge_step=purge_step, filename_suffix=f".{attempt}") as writer:
+            for step in steps:
+                writer.add_confusion_matrix("val", [[5, step], [attempt, 3]], step)
+            writer.add_scalar("loss", 0.5, 9)
+    found = {logged.step: logged.matrix.to_dense().tolist() for logged in read_confusion_matrices(tmp_path)}
+    assert found == {step: [[5, step], [int(step >= 3), 3]] for step in range(5)}
+
+
 def test_a_damaged_event_is_named_and_the_rest_is_read(tmp_path):
     path = write(tmp_path / "a", CLASS_EVENT, event("val", named(1), 1), event("val", named(2), 2))
     last = event("val", named(3), 3)
