@@ -24,14 +24,14 @@ class TensorBoard:
       ready: seconds from the start of the process to its first answer.
     """
 
-    def __init__(self, logdir: Path, fast: bool) -> None:
+    def __init__(self, logdir: Path, fast: bool, *more: str) -> None:
         with socket.socket() as free:
             free.bind(("127.0.0.1", 0))
             self.port: int = free.getsockname()[1]
         options = ["--logdir", str(logdir), "--host", "127.0.0.1", "--port", str(self.port), f"--load_fast={'true' if fast else 'false'}"]
         begin = time.perf_counter()
         self._process = subprocess.Popen(
-            [sys.executable, "-m", "tensorboard.main", *options],
+            [sys.executable, "-m", "tensorboard.main", *options, *more],
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
@@ -86,9 +86,9 @@ class TensorBoard:
 
 
 @contextlib.contextmanager
-def tensorboard(logdir: Path, fast: bool) -> Iterator[TensorBoard]:
-    """A TensorBoard for the length of a `with`."""
-    running = TensorBoard(logdir, fast)
+def tensorboard(logdir: Path, fast: bool, *more: str) -> Iterator[TensorBoard]:
+    """A TensorBoard for the length of a `with`; `more` are further arguments of it."""
+    running = TensorBoard(logdir, fast, *more)
     try:
         yield running
     finally:
