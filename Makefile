@@ -11,7 +11,7 @@ NPM := PATH="$(abspath $(BIN)):$$PATH" npm --prefix frontend --no-audit --no-fun
 INSTALL := $(BIN)/python -m pip --disable-pip-version-check install --quiet
 PACKAGE := setup.py pyproject.toml
 
-.PHONY: help demo test check build bench picture clean node
+.PHONY: help demo test check build bench reliability audit picture clean node
 .DELETE_ON_ERROR:
 
 help:
@@ -20,6 +20,8 @@ help:
 	@echo 'make check   lint, check types, and compare the committed frontend bundle with its sources'
 	@echo 'make build   rebuild the frontend bundle'
 	@echo 'make bench   measure cost and speed beside other ways of logging a confusion matrix'
+	@echo 'make reliability  try damaged records, odd requests, crashes, packages and load; takes an hour or two'
+	@echo 'make audit   look for known vulnerabilities and odd licenses in what is shipped and needed; asks the network'
 	@echo 'make picture take the picture of the README anew'
 	@echo 'make clean   remove all that the others made, except logs elsewhere than $(LOGDIR)/digits and $(LOGDIR)/text'
 
@@ -51,6 +53,18 @@ bench: $(BIN)/.bench-installed
 	$(BIN)/python tests/bench/reader.py
 	$(BIN)/python tests/bench/server.py
 	CHROMIUM="$$(tests/tools.sh chromium $(VENV))" && export CHROMIUM && $(BIN)/python tests/bench/browser.py && $(BIN)/python tests/bench/dashboard.py
+
+reliability: $(BIN)/.bench-installed frontend/node_modules/.package-lock.json
+	$(BIN)/python tests/reliability/hostile_records.py
+	cd frontend && PATH="$(abspath $(BIN)):$$PATH" HOSTILE_RECORDS=1000000 npx vitest run test/hostile.test.ts
+	$(BIN)/python tests/reliability/hostile_requests.py
+	$(BIN)/python tests/reliability/crashes.py
+	$(BIN)/python tests/reliability/packages.py
+	$(BIN)/python tests/reliability/versions.py
+	$(BIN)/python tests/reliability/load.py
+
+audit: $(BIN)/.test-installed | node
+	PATH="$(abspath $(BIN)):$$PATH" $(BIN)/python tests/reliability/audit.py
 
 picture: $(BIN)/.test-installed $(LOGDIR)/digits
 	CHROMIUM="$$(tests/tools.sh chromium $(VENV))" && export CHROMIUM && $(BIN)/python tests/browser/picture.py --logdir '$(LOGDIR)/digits'

@@ -199,7 +199,8 @@ def show(logdir: Path) -> None:
                 while True:  # it may still be reading
                     listed = {one["run"]: one["steps"] for one in (board.get_json("/series", tag="val") or {"series": []})["series"]}
                     steps = listed.get(run, [])
-                    if not fast and run.startswith("resumed"):  # TensorBoard itself passes over the first purge_step of a run
+                    # With its data server TensorBoard goes by records alone, without it passes over the first purge_step of a run.
+                    if run.startswith("resumed"):
                         steps = [step for step in steps if step <= max(records)]
                     if steps == list(records):
                         break
