@@ -4,6 +4,8 @@ import hostile_records
 import hostile_requests
 import pytest
 
+from tb_confmat_plugin import read_confusion_matrices, show
+
 
 def test_mutated_records_are_read_rightly_or_refused():
     tally = hostile_records.run(3_000, seed=7)
@@ -28,3 +30,12 @@ def test_odd_requests_are_answered_in_words(tmp_path):
         tally = hostile_requests.run(client, str(tmp_path), 600, seed=7)
     assert set(tally) <= {200, *hostile_requests.REFUSALS}
     assert min(tally[200], tally[400], tally[404]) > 30
+
+
+@pytest.mark.filterwarnings("ignore::UserWarning")  # each names its damage
+@pytest.mark.parametrize("seed", range(3))
+def test_a_page_of_a_damaged_log_has_no_script_of_its(tmp_path, seed):
+    hostile_requests.write_log(tmp_path, seed)
+    found = read_confusion_matrices(tmp_path, examples=True)
+    assert len(found) > 16, "those of the good run at least"
+    assert show(found).html.lower().count("</script") == 3
