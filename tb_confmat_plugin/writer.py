@@ -11,6 +11,8 @@ from dataclasses import dataclass, field
 from typing import Any
 from weakref import WeakKeyDictionary
 
+import numpy as np
+
 from tb_confmat_plugin.checks import MAX_TOTAL
 from tb_confmat_plugin.classes import Classes
 from tb_confmat_plugin.example_log import FULL, WrittenImages, example_summaries, read_examples
@@ -141,7 +143,7 @@ def _write_examples(
 
 def _step(global_step: Any) -> int:
     try:
-        step = None if isinstance(global_step, bool) else operator.index(global_step)
+        step = None if isinstance(global_step, (bool, np.bool_)) else operator.index(global_step)
     except TypeError:  # a tensor or an array of a float has __index__, too
         step = None
     if step is None:
