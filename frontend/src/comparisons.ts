@@ -8,37 +8,39 @@ import { type Changes, changesBetween, comparison } from './significance';
 
 interface Comparison {
   readonly before: Matrix;
+  readonly after: Matrix;
   readonly normalize: Normalize;
   changes: Changes | null;
 }
-const comparisons = new WeakMap<Matrix, Comparison>();
+/** More would be megabytes for every step that was looked at. */
 const latest: Record<'shown' | 'listed', Comparison | null> = { shown: null, listed: null };
 const compared = signal(0);
 /** With fewer cells than this, a comparison is quicker than the eye. */
 const FEW_TO_COMPARE = 40_000;
 
-/** What changed between two matrices, each comparison made once; of large ones null until it is made, piece by piece. */
+/** What changed between two matrices, which is found once for both purposes; of large ones null until it is found, piece by piece. */
 export function changesOf(before: Matrix, after: Matrix, purpose: 'shown' | 'listed'): Changes | null {
   if (before.numClasses !== after.numClasses) return null;
   compared.value;
-  let mine = comparisons.get(after);
-  if (mine?.before !== before || mine.normalize !== normalize.value) {
-    const made: Comparison = { before, normalize: normalize.value, changes: null };
-    mine = made;
-    comparisons.set(after, made);
-    if (before.counts.length + after.counts.length < FEW_TO_COMPARE) {
-      made.changes = changesBetween(before, after, normalize.value);
-    } else {
-      const isWanted = () => latest.shown === made || latest.listed === made;
-      breath()
-        .then(() => inSlices(comparison(before, after, made.normalize), isWanted, () => {}))
-        .then((changes) => {
-          if (changes) made.changes = changes;
-          else if (comparisons.get(after) === made) comparisons.delete(after); // given up: it may be wanted again
-          compared.value++;
-        });
-    }
+  const of = normalize.value;
+  const isSame = (one: Comparison | null) => one?.before === before && one.after === after && one.normalize === of;
+  const found = [latest.shown, latest.listed].find(isSame) ?? begun(before, after, of);
+  latest[purpose] = found;
+  return found.changes;
+}
+
+function begun(before: Matrix, after: Matrix, of: Normalize): Comparison {
+  const made: Comparison = { before, after, normalize: of, changes: null };
+  if (before.counts.length + after.counts.length < FEW_TO_COMPARE) {
+    made.changes = changesBetween(before, after, of);
+    return made;
   }
-  latest[purpose] = mine;
-  return mine.changes;
+  const isWanted = () => latest.shown === made || latest.listed === made;
+  breath()
+    .then(() => inSlices(comparison(before, after, of), isWanted, () => {}))
+    .then((changes) => {
+      made.changes = changes;
+      compared.value++;
+    });
+  return made;
 }

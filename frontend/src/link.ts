@@ -158,8 +158,9 @@ export async function followLink(): Promise<void> {
   const asked = written !== '' && written === address ? latest : written;
   if (asked) await applyView(asked);
   let timer: ReturnType<typeof setTimeout> | undefined;
+  window.addEventListener('pagehide', () => session.set(JSON.stringify([written, encodeView()])));
   effect(() => {
-    session.set(JSON.stringify([written, encodeView()]));
+    encodeView(); // what it reads is what the link is of
     clearTimeout(timer);
     timer = setTimeout(() => write(), QUIET_MILLISECONDS);
   });

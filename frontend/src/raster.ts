@@ -77,6 +77,8 @@ function drawEach(pixels: Uint32Array, side: number, camera: Camera, size: numbe
 
 // Kept from picture to picture: a fresh one of this size would keep the garbage collector busy while a slider moves.
 let pool = new Uint16Array(0);
+/** Counts up to this are nearly all there are where cells are pooled; their places are looked up. */
+const FREQUENT = 256;
 
 /** Several cells a pixel: the largest of them, so that one lone confusion is still seen and the legend stays true. */
 function drawPooled(pixels: Uint32Array, side: number, camera: Camera, size: number, picture: Picture): void {
@@ -91,6 +93,10 @@ function drawPooled(pixels: Uint32Array, side: number, camera: Camera, size: num
   });
   const [across, down] = [within(camera.x), within(camera.y)];
   const pixelOf = (offset: number, index: number) => Math.min(side - 1, Math.max(0, Math.floor(offset + (index + 0.5) * size)));
+  const places = new Uint8Array(FREQUENT);
+  if (normalize === 'counts' || normalize === 'all') {
+    for (let count = 1; count < FREQUENT; count++) places[count] = scale.wrong(count / denominator(matrix, normalize, 0, 0));
+  }
   const xOf = new Int32Array(matrix.numClasses);
   for (let column = across.first; column <= across.last; column++) xOf[column] = pixelOf(camera.x, column);
   pixels.fill(palette.zero);
@@ -109,8 +115,10 @@ function drawPooled(pixels: Uint32Array, side: number, camera: Camera, size: num
     const end = rowStart[row + 1];
     let i = across.first === 0 ? rowStart[row] : firstCellFrom(matrix, row, across.first);
     for (; i < end && cols[i] <= across.last; i++) {
-      if (counts[i] < hideBelow) continue;
-      const place = scale.wrong(counts[i] / (normalize === 'pred' ? predicted[cols[i]] : ofRow));
+      const count = counts[i];
+      if (count < hideBelow) continue;
+      const known = count < FREQUENT && Number.isInteger(count) ? places[count] : 0;
+      const place = known || scale.wrong(count / (normalize === 'pred' ? predicted[cols[i]] : ofRow));
       const at = line + xOf[cols[i]];
       if (2 * place > pool[at]) {
         pool[at] = 2 * place;

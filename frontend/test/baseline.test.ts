@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import { type BaselineStep } from '../src/state';
+import type { BaselineStep } from '../src/state';
 import { openPage, type Page } from './page';
 import { golden } from './samples';
 import { until } from './server';

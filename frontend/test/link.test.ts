@@ -19,6 +19,8 @@ let gallery: typeof import('../src/gallery');
 /** A page with an address and what outlives its reload, as far as link.ts and host.ts look. */
 let address: { hash: string; pathname: string; readonly href: string };
 let changed: () => void;
+/** What the page does when it is left. */
+let leaving: () => void = () => {};
 let session: Map<string, string>;
 
 beforeEach(async () => {
@@ -49,8 +51,9 @@ beforeEach(async () => {
         address.hash = url.slice(url.indexOf('#'));
       },
     },
-    addEventListener: (_type: string, listener: () => void) => {
-      changed = listener;
+    addEventListener: (type: string, listener: () => void) => {
+      if (type === 'pagehide') leaving = listener;
+      else changed = listener;
     },
   };
   vi.stubGlobal('window', Object.assign(window, { parent: window }));
@@ -74,6 +77,8 @@ let leave: () => void;
 
 /** As a colleague opens the page, or the same visitor again. */
 async function reopen(): Promise<void> {
+  leaving();
+  leaving = () => {};
   leave();
   const opened = await reopened();
   ({ state, seen } = opened);

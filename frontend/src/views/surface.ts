@@ -45,7 +45,7 @@ function scratchOf(pixels: number) {
   return made;
 }
 
-/** Puts drawn pixels into the square of this side: sharp where cells are larger than a pixel, in CSS pixels where they are pooled. */
+/** Puts drawn pixels, all of them, into the square of this side: sharp where cells are larger than a pixel, in CSS pixels where they are pooled. */
 export function paintPixels(surface: Surface, side: number, view: Camera, size: number, draw: DrawPixels): void {
   if (surface instanceof SvgContext) {
     surface.drawPixels(side, view, draw);
@@ -55,7 +55,12 @@ export function paintPixels(surface: Surface, side: number, view: Camera, size: 
   const pixels = Math.round(side * detail);
   const factor = pixels / side;
   const { canvas, context, image } = scratchOf(pixels);
-  draw(new Uint32Array(image.data.buffer).fill(0), pixels, { x: view.x * factor, y: view.y * factor, k: view.k });
+  draw(new Uint32Array(image.data.buffer), pixels, { x: view.x * factor, y: view.y * factor, k: view.k });
+  const { a, e, f } = surface.getTransform();
+  if (detail === a && Number.isInteger(e) && Number.isInteger(f)) {
+    surface.putImageData(image, e, f); // one copy less
+    return;
+  }
   context.putImageData(image, 0, 0);
   surface.imageSmoothingEnabled = false;
   surface.drawImage(canvas, 0, 0, side, side);
@@ -63,11 +68,21 @@ export function paintPixels(surface: Surface, side: number, view: Camera, size: 
 
 const measuring = document.createElement('canvas').getContext('2d') as CanvasRenderingContext2D;
 
+const widths = new Map<string, number>();
+const MOST_WIDTHS = 5000;
+
+/** How wide a text is; most are measured again in the next picture. */
 export function measureIn(size: number): (text: string) => number {
   const font = `${size}px ${FONT}`;
   return (text) => {
+    const key = `${size} ${text}`;
+    const known = widths.get(key);
+    if (known !== undefined) return known;
+    if (widths.size >= MOST_WIDTHS) widths.clear();
     measuring.font = font;
-    return measuring.measureText(text).width;
+    const { width } = measuring.measureText(text);
+    widths.set(key, width);
+    return width;
   };
 }
 
