@@ -1,26 +1,40 @@
 // What follows from the choices: what is loaded beyond the matrices themselves, and what goes with them.
 
-import { batch, effect, untracked } from '@preact/signals';
+import { batch, computed, effect, untracked } from '@preact/signals';
 import { type ClassList, sameClass } from './arrange';
-import { baselinePane, classAt, classes, panes, part, pinned, placeOf, search, settledBaseline, settledPanes } from './seen';
-import { baselineAt, type Cursor, chosenRuns, cursor, loadAside, loadHistories, loading, series, tag } from './state';
+import {
+  arrangement,
+  baselinePane,
+  classAt,
+  classes,
+  panes,
+  part,
+  pinned,
+  placeOf,
+  search,
+  settledBaseline,
+  settledPanes,
+} from './seen';
+import { baseline, baselineAt, type Cursor, chosenRuns, cursor, loadAside, loadHistories, loading, series, tag } from './state';
 
 /** Below so many cells all is told at once. */
 const FEW_CELLS = 3000;
 const HURRY_MILLISECONDS = 120;
+
+const isAnythingShown = computed(() => panes.value.some((one) => one.matrix));
 
 /** Loads what the choices ask for beyond the matrices themselves. */
 export function followChoices(): void {
   let settling: ReturnType<typeof setTimeout> | undefined;
   effect(() => {
     const now = panes.value;
-    const base = baselinePane.value;
+    [baseline.value, arrangement.value];
     clearTimeout(settling);
     const cells = now.reduce((sum, { whole }) => sum + (whole ? whole.counts.length + whole.numClasses : 0), 0);
     const settle = () => {
       batch(() => {
         settledPanes.value = now;
-        settledBaseline.value = base;
+        settledBaseline.value = baselinePane.peek(); // arranged by now, and not while one waits for the cells
       });
     };
     if (cells < FEW_CELLS) settle();
@@ -33,7 +47,7 @@ export function followChoices(): void {
   effect(() => {
     series.value;
     chosenRuns.value;
-    if (panes.value.some((one) => one.matrix)) untracked(loadHistories); // which tells of what it finds by signals
+    if (isAnythingShown.value) untracked(loadHistories); // which tells of what it finds by signals
   });
   // The cursor stays at its classes when runs of other classes come or go.
   let last: { cursor: Cursor; list: ClassList; trueClass: number; predictedClass: number } | null = null;

@@ -2,7 +2,7 @@ import { batch, computed, signal } from '@preact/signals';
 import type { Ranking } from './confusions';
 import type { Extent, Normalize } from './matrix';
 import type { WholeName } from './metrics';
-import { type PaletteName, paletteOf } from './palette';
+import { divergingRamps, type PaletteName, paletteOf } from './palette';
 import type { ColorScale } from './scale';
 
 export type View = 'matrix' | 'compare' | 'difference' | 'timeline' | 'gallery';
@@ -35,6 +35,7 @@ export const hideDiagonal = signal(false);
 export const hideBelow = signal(0);
 
 export const palette = computed(() => paletteOf(paletteName.value, dark.value));
+export const diverging = computed(() => divergingRamps(dark.value));
 
 /** Chooses a view; beside differences their ranked list is of use. */
 export function chooseView(next: View): void {

@@ -61,12 +61,18 @@ export function paletteOf(name: PaletteName, dark: boolean): Palette {
   };
 }
 
-/** The color of the run in a slot, from faint to full. */
+const runRamps = new Map<string, Ramp>();
+
+/** The color of the run in a slot, from faint to full; made once. */
 export function runRamp(slot: number, dark: boolean): Ramp {
   const color = runColor(slot, dark);
+  const known = runRamps.get(color);
+  if (known) return known;
   const full = [1, 3, 5].map((at) => Number.parseInt(color.slice(at, at + 2), 16)) as unknown as Channels;
   const page = dark ? DARK_PAGE : LIGHT_PAGE;
-  return Uint32Array.from({ length: 256 }, (_, i) => packed(...mixed(page, full, 0.3 + (0.7 * i) / 255)));
+  const ramp = Uint32Array.from({ length: 256 }, (_, i) => packed(...mixed(page, full, 0.3 + (0.7 * i) / 255)));
+  runRamps.set(color, ramp);
+  return ramp;
 }
 
 export function runColor(slot: number, dark: boolean): string {

@@ -18,6 +18,7 @@ import {
 import { type Cell, FIT } from './camera';
 import { changesOf } from './comparisons';
 import type { Courses } from './courses';
+import { mostChanged } from './difference';
 import { inSlices, scan } from './history';
 import { type ColorRange, color, fixedExtent, normalize, panelTab, range } from './look';
 import { countAt, denominator, type Extent, type Matrix } from './matrix';
@@ -171,6 +172,11 @@ export const changes = computed<Changes | null>(() => {
   const [before, after] = [baselinePane.value?.matrix, subjectPane.value?.matrix];
   return before && after ? changesOf(before, after, 'shown') : null;
 });
+
+/** The largest change on the diagonal and off it. */
+export const mostChange = computed(() =>
+  changes.value ? mostChanged(changes.value, panes.value[0]?.matrix?.rest) : { correct: 0, wrong: 0 },
+);
 
 /** The cell that is told of, under the pointer or else at the cursor, and the matrix that it is told of. */
 export const told = computed<{ pane: Pane; matrix: Matrix; cell: Cell } | null>(() => {

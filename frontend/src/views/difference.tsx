@@ -2,13 +2,12 @@
 
 import { useMemo, useRef } from 'preact/hooks';
 import { cellSize } from '../camera';
-import { type DifferencePicture, differenceNumbers, drawDifference, mostChanged, rowStarts, signed } from '../difference';
+import { type DifferencePicture, differenceNumbers, drawDifference, rowStarts, signed } from '../difference';
 import { exactCount, percent, shareOf } from '../format';
-import { color, dark, hideBelow, hideDiagonal, normalize, palette } from '../look';
+import { color, diverging, hideBelow, hideDiagonal, normalize, palette } from '../look';
 import { numberSize } from '../marks';
 import { countAt } from '../matrix';
-import { divergingRamps } from '../palette';
-import { baselinePane, changes, seenClasses, subjectPane, told } from '../seen';
+import { baselinePane, changes, mostChange, seenClasses, subjectPane, told } from '../seen';
 import type { Changes } from '../significance';
 import { Pair, Tooltip } from './cursor';
 import { paintNumbers } from './heatmap';
@@ -33,16 +32,16 @@ export function Difference({ width, height }: { width: number; height: number })
       numClasses: list.size,
       changes: found,
       rowStart: rowStarts(found, list.size),
-      ramps: divergingRamps(dark.value),
+      ramps: diverging.value,
       palette: palette.value,
       normalize: normalize.value,
-      most: mostChanged(found, after.rest),
+      most: mostChange.value,
       log: color.value === 'log',
       hideDiagonal: hideDiagonal.value,
       hideBelow: hideBelow.value,
       neverSeen: (row) => after.support[row] === 0 && before.support[row] === 0,
     };
-  }, [found, list, normalize.value, color.value, palette.value, hideDiagonal.value, hideBelow.value]);
+  }, [found, list, normalize.value, color.value, palette.value, diverging.value, hideDiagonal.value, hideBelow.value]);
   // Until a large comparison is made, the one before stays.
   const last = useRef<DifferencePicture | null>(null);
   if (now || last.current?.numClasses !== list.size) last.current = now;

@@ -1,14 +1,13 @@
 // What the colors mean.
 
 import type { ComponentChildren } from 'preact';
-import { mostChanged } from '../difference';
 import { exactCount, shortValue } from '../format';
 import { marked } from '../gallery';
-import { barScale, color, dark, fixedExtent, hideBelow, hideDiagonal, normalize, palette, range, view } from '../look';
+import { barScale, color, dark, diverging, fixedExtent, hideBelow, hideDiagonal, normalize, palette, range, view } from '../look';
 import { gradientOf } from '../marks';
-import { type Ramp as Colors, divergingRamps, runColor } from '../palette';
+import { type Ramp as Colors, runColor } from '../palette';
 import { middleOf } from '../scale';
-import { changes, extent, panes } from '../seen';
+import { extent, mostChange, panes } from '../seen';
 import { runSlots } from '../state';
 import { courseExtent } from './timeline';
 
@@ -107,8 +106,8 @@ function Fixed() {
 }
 
 function Diverging() {
-  const ramps = divergingRamps(dark.value);
-  const most = changes.value ? mostChanged(changes.value, panes.value[0]?.matrix?.rest) : { correct: 0, wrong: 0 };
+  const ramps = diverging.value;
+  const most = mostChange.value;
   const reach = (sign: string) =>
     `${sign}${shortValue(most.wrong, normalize.value)}, diagonal ${sign}${shortValue(most.correct, normalize.value)}`;
   return (

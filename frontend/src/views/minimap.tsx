@@ -28,7 +28,7 @@ export function Minimap({ paint, layout }: { paint: Painter; layout: Layout }) {
   useLayoutEffect(() => {
     const [sheet, view] = ['.sheet', '.matrices'].map((name) => cells.current?.closest(name)?.getBoundingClientRect().left ?? 0);
     setFree(Math.floor(sheet - view));
-  }, [layout]);
+  }, [layout.left, layout.top, layout.side]);
   const { left, top, size: side } = placeIn(layout, free);
   useLayoutEffect(() => {
     if (cells.current) paint(sized(cells.current, side, side), side, FIT);

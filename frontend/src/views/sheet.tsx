@@ -318,11 +318,12 @@ function paintMargins(surface: Surface, matrix: Matrix, { side, margin }: Layout
   /** Bars of one color, each in the room of its class: as rectangles, since one path of all takes longer to fill. */
   const along = (isDown: boolean) => (lengths: Float32Array, size: number, place: Place | null, ink: string) => {
     surface.fillStyle = ink;
-    for (let i = 0; i < lengths.length; i++) {
-      if (!(lengths[i] > 0)) continue;
-      const start = Math.max(0, (place?.offset ?? 0) + i * size);
-      const thick = Math.min(side, (place?.offset ?? 0) + (i + 1) * size) - start - (place?.gap ?? 0);
-      if (thick <= 0) continue;
+    const { offset, gap } = place ?? { offset: 0, gap: 0 };
+    for (let i = 0, next = 1; i < lengths.length; i = next, next++) {
+      while (gap === 0 && next < lengths.length && lengths[next] === lengths[i]) next++; // as one
+      const start = Math.max(0, offset + i * size);
+      const thick = Math.min(side, offset + next * size) - start - gap;
+      if (!(lengths[i] > 0) || thick <= 0) continue;
       if (isDown) surface.fillRect(side + 8, start, lengths[i], thick);
       else surface.fillRect(start, side + 8, thick, lengths[i]);
     }

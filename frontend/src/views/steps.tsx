@@ -1,5 +1,6 @@
 // The step slider, with a tick at every logged step and the chosen metric of each run behind it.
 
+import { computed } from '@preact/signals';
 import { Pause, Play } from 'lucide';
 import { dark, metric } from '../look';
 import { WHOLE } from '../metrics';
@@ -23,11 +24,26 @@ import { Icon } from './icon';
 const MOST_TICKS = 200;
 const CURVE = { width: 1000, height: 34 };
 
+/** Where a step is along the slider, from 0 to 1. */
+function placeOf(index: number): number {
+  return steps.value.length > 1 ? index / (steps.value.length - 1) : 0;
+}
+
+/** They stay as they are while one moves. */
+const ticks = computed(() =>
+  steps.value.length > MOST_TICKS ? null : (
+    <div class="ticks" aria-hidden="true">
+      {steps.value.map((at, i) => (
+        <i key={at} style={{ left: `${100 * placeOf(i)}%` }} />
+      ))}
+    </div>
+  ),
+);
+
 export function Steps() {
   const all = steps.value;
   if (all.length === 0 || step.value === null) return <section class="steps" />;
   const index = all.indexOf(step.value);
-  const place = (i: number) => (all.length > 1 ? i / (all.length - 1) : 0);
   return (
     <section class="steps" aria-label="Steps">
       <button
@@ -40,7 +56,7 @@ export function Steps() {
         <Icon node={playing.value ? Pause : Play} size={20} />
       </button>
       <div class="slider">
-        {all.length > 1 && <Curves all={all} place={place} />}
+        {all.length > 1 && <Curves />}
         <input
           type="range"
           aria-label="Step"
@@ -51,13 +67,7 @@ export function Steps() {
           value={index}
           onInput={(event) => goToStep(all[event.currentTarget.valueAsNumber])}
         />
-        {all.length <= MOST_TICKS && (
-          <div class="ticks" aria-hidden="true">
-            {all.map((at, i) => (
-              <i key={at} style={{ left: `${100 * place(i)}%` }} />
-            ))}
-          </div>
-        )}
+        {ticks.value}
         <div class="ends" aria-hidden="true">
           <span>{all[0]}</span>
           {all.length > 1 && <span>{all.at(-1)}</span>}
@@ -71,10 +81,10 @@ export function Steps() {
   );
 }
 
-/** The chosen metric of each run, so that its peaks are seen where one drags. */
-function Curves({ all, place }: { all: readonly number[]; place: (i: number) => number }) {
+/** The chosen metric of each run over the places of its steps, as points of a line. */
+const curves = computed(() => {
   const name = metric.value;
-  const positions = new Map(all.map((at, i) => [at, place(i)]));
+  const positions = new Map(steps.value.map((at, i) => [at, placeOf(i)]));
   const lines = chosenRuns.value.map((run) => {
     const points = [...(histories.value.get(run)?.values() ?? [])]
       .map((one) => [positions.get(one.step), one.metrics[name]] as const)
@@ -85,16 +95,20 @@ function Curves({ all, place }: { all: readonly number[]; place: (i: number) => 
   const values = lines.flatMap(({ points }) => points.map(([, value]) => value));
   const [least, most] = [Math.min(...values), Math.max(...values)];
   const y = (value: number) => CURVE.height - 3 - (most > least ? (value - least) / (most - least) : 0.5) * (CURVE.height - 6);
-  const { label } = WHOLE.find((one) => one.name === name) ?? { label: '' };
+  return lines.map(({ run, points }) => ({
+    run,
+    points: points.map(([at, value]) => `${(at * CURVE.width).toFixed(1)},${y(value).toFixed(2)}`).join(' '),
+  }));
+});
+
+/** Behind the slider, so that peaks are seen where one drags. */
+function Curves() {
+  const { label } = WHOLE.find((one) => one.name === metric.value) ?? { label: '' };
   return (
     <div class="curves">
       <svg viewBox={`0 0 ${CURVE.width} ${CURVE.height}`} preserveAspectRatio="none" aria-hidden="true">
-        {lines.map(({ run, points }) => (
-          <polyline
-            key={run}
-            stroke={runColor(runSlots.value.get(run) ?? 0, dark.value)}
-            points={points.map(([at, value]) => `${(at * CURVE.width).toFixed(1)},${y(value).toFixed(2)}`).join(' ')}
-          />
+        {curves.value.map(({ run, points }) => (
+          <polyline key={run} stroke={runColor(runSlots.value.get(run) ?? 0, dark.value)} points={points} />
         ))}
       </svg>
       <small>
