@@ -41,11 +41,11 @@ export function glyphAt(size: number, runs: number): Glyph {
 }
 
 // Kept from picture to picture: a fresh one of this size would keep the garbage collector busy while a slider moves.
-let pool = new Uint8Array(0);
+let pool = new Uint16Array(0);
 
-function emptyPool(length: number): Uint8Array {
+function emptyPool(length: number): Uint16Array {
   if (pool.length === length) pool.fill(0);
-  else pool = new Uint8Array(length);
+  else pool = new Uint16Array(length);
   return pool;
 }
 
@@ -69,19 +69,13 @@ export function drawBars(pixels: Uint32Array, side: number, camera: Camera, pict
         const left = Math.min(side - 1, Math.max(0, x0));
         const top = Math.min(side - 1, Math.max(0, y0));
         const at = top * side + left;
-        if (place <= best[at]) return;
-        best[at] = place;
-        if (grid.size <= 1) pixels[at] = ramp[place];
-        else
-          fillBox(
-            pixels,
-            side,
-            left,
-            top,
-            Math.max(grid.right(column), left + 1),
-            Math.max(grid.bottom(row), top + 1),
-            ramp[place],
-          );
+        const [known, owner] = [best[at] >> 4, best[at] & 15];
+        if (place < known || (place === known && owner === slot)) return;
+        best[at] = (place << 4) | slot;
+        // Where another run has as much, neither is seen to have more.
+        const color = place === known ? palette.frame : ramp[place];
+        if (grid.size <= 1) pixels[at] = color;
+        else fillBox(pixels, side, left, top, Math.max(grid.right(column), left + 1), Math.max(grid.bottom(row), top + 1), color);
         return;
       }
       const [x1, y1] = [grid.right(column), grid.bottom(row)];
@@ -124,10 +118,11 @@ export function barNumbers(side: number, camera: Camera, picture: BarPicture, in
         const width = measure(text);
         if (width > size - 8) continue;
         const y = camera.y + row * size + 1 + ((slot + 0.5) * (size - 3)) / runs.length;
-        // At the end of the cell, or inside the bar, if that is so long that it would end in the middle of the number.
+        // At the end of the cell, or at the end of a bar that is so long that it would reach into the number.
         const scale = scaleOf(row);
         const long = ((size - 3) * (row === column ? scale.correct(count / of) : scale.wrong(count / of))) / 255;
         const isBeside = long < size - width - 6;
+        if (!isBeside && long < width + 4) continue; // it would stand in two places
         const end = isBeside ? size - 4 : Math.min(long, size - 4) - 2;
         numbers.push({ text, x: camera.x + column * size + end - width / 2, y, ink: isBeside ? ink : inkOn(ramp[BAR]) });
       }

@@ -85,13 +85,15 @@ export function linePoints(
   return points;
 }
 
-/** From which value to which the courses go, those of correct cells apart. */
-export function extentOfCourses(all: readonly Courses[], isCorrect: (cell: number) => boolean): Extent {
+/** From which value to which the courses go, those of correct cells apart; a cell of no part does not count. */
+export function extentOfCourses(all: readonly Courses[], partOf: (cell: number) => 'correct' | 'wrong' | null): Extent {
   return widest(
     all.map(({ steps, values }) => {
       const extent = { correct: { least: 0, most: 0 }, wrong: { least: 0, most: 0 } };
       for (const [i, value] of values.entries()) {
-        const part = extent[isCorrect(Math.floor(i / steps.length)) ? 'correct' : 'wrong'];
+        const name = partOf(Math.floor(i / steps.length));
+        if (name === null) continue;
+        const part = extent[name];
         if (value > part.most) part.most = value;
         if (value > 0 && (part.least === 0 || value < part.least)) part.least = value;
       }

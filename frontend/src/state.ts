@@ -270,9 +270,12 @@ export function chooseRuns(runs: readonly string[]): void {
 /** Which of the run colors every chosen run has: it keeps it while it is chosen. */
 export const runSlots = computed<ReadonlyMap<string, number>>(() => {
   const kept = new Map([...lastSlots].filter(([run]) => chosenRuns.value.includes(run)));
+  const all = [...series.value.keys()];
   for (const run of chosenRuns.value) {
+    if (kept.has(run)) continue;
     const taken = new Set(kept.values());
-    if (!kept.has(run)) kept.set(run, [...Array(MOST_RUNS).keys()].find((slot) => !taken.has(slot)) ?? 0);
+    const own = Math.max(0, all.indexOf(run)); // whichever was ticked first
+    kept.set(run, [...Array(MOST_RUNS).keys()].map((i) => (own + i) % MOST_RUNS).find((slot) => !taken.has(slot)) ?? 0);
   }
   lastSlots = kept;
   return kept;

@@ -100,7 +100,8 @@ describe('never vanishing', () => {
         if (!cell) continue;
         const found = [...new Set(cell.flat().map(slotOf))].filter((slot) => slot >= 0).sort();
         const there = [...all.keys()].filter((slot) => all[slot][row][column] > 0);
-        const isRight = glyph === 'pooled' ? found.length === Math.min(1, there.length) : String(found) === String(there);
+        // Pooled, none is seen of two that have as much.
+        const isRight = glyph === 'pooled' ? found.length <= Math.min(1, there.length) : String(found) === String(there);
         if (!isRight) return `${glyph} of ${n} classes on ${side} pixels, cell (${row}, ${column}): ${found} instead of ${there}`;
       }
     }
@@ -172,26 +173,37 @@ describe('several cells a pixel', () => {
       const pixels = drawn(side, FIT, picture);
       const size = side / n;
       const pixelOf = (index: number) => Math.min(side - 1, Math.round(index * size));
-      for (const counts of all) {
+      const owners = Array.from(best, () => new Set<number>());
+      for (const [slot, counts] of all.entries()) {
         for (const [row, line] of counts.entries()) {
           for (const [col, count] of line.entries()) {
             if (count === 0) continue;
             const value = valueIn(counts, picture.normalize, row, col);
             const place = row === col ? scale.correct(value) : scale.wrong(value);
             const at = pixelOf(row) * side + pixelOf(col);
+            if (place > best[at]) owners[at].clear();
+            if (place >= best[at]) owners[at].add(slot);
             best[at] = Math.max(best[at], place);
           }
         }
       }
+      const alone = best.map((place, at) => (owners[at].size === 1 ? place : 0));
       const places = pixels.map((color) => (slotOf(color) < 0 ? 0 : color & 255));
-      expect(pixelDifference(places, best, side)).toBeNull();
+      expect(pixelDifference(places, alone, side)).toBeNull();
+      for (const [at, its] of owners.entries()) if (its.size > 1) expect(pixels[at]).toBe(palette.frame);
     }
   });
 
-  test('of equal values the first run is seen', () => {
-    const one = matrixFromCells(100, [[7, 90, 5]]);
-    const pixels = drawn(10, FIT, pictureOf([null, one, one]));
-    expect([...pixels].filter((color) => slotOf(color) >= 0).map(slotOf)).toEqual([1]);
+  test('of equal values none is seen to be more', () => {
+    const one = matrixFromCells(100, [
+      [7, 90, 5],
+      [7, 91, 5],
+    ]);
+    for (const runs of [2, 3]) {
+      const pixels = drawn(10, FIT, pictureOf([null, ...Array.from({ length: runs }, () => one)]));
+      expect([...pixels].filter((color) => slotOf(color) >= 0)).toEqual([]);
+      expect([...pixels].filter((color) => color === palette.frame)).toHaveLength(1);
+    }
   });
 });
 
@@ -368,6 +380,7 @@ describe('the numbers', () => {
             const { correct, wrong } = picture.scaleOf(row);
             const bar = ((row === column ? correct(value) : wrong(value)) / 255) * (size - 3);
             const inside = bar + measure(text) + 6 >= size;
+            if (inside && bar < measure(text) + 4) continue;
             const end = inside ? Math.min(bar, size - 4) - 2 : size - 4;
             const ink = inside ? inkOn(rampOf(slot)[200]) : '#123456';
             expected.push({ text, x: camera.x + column * size + end - measure(text) / 2, y, ink });

@@ -203,7 +203,10 @@ test('the extent and the steps of several courses', () => {
       );
       return values.length === 0 ? { least: 0, most: 0 } : { least: Math.min(...values), most: Math.max(...values) };
     };
-    expect(extentOfCourses(all, isCorrect)).toEqual({ correct: range(true), wrong: range(false) });
+    expect(extentOfCourses(all, (cell) => (isCorrect(cell) ? 'correct' : 'wrong'))).toEqual({
+      correct: range(true),
+      wrong: range(false),
+    });
     const steps = all.flatMap((one) => one.steps);
     expect(stepRange(new Map(all.map((one, i) => [`run ${i}`, one])))).toEqual({ first: 0, last: Math.max(...steps) });
   }

@@ -362,13 +362,13 @@ describe('several runs', () => {
     const slots = () => Object.fromEntries(state.runSlots.value);
     expect(slots()).toEqual({ a: 0 });
     state.toggleRun('c');
-    expect(slots()).toEqual({ a: 0, c: 1 });
+    expect(slots()).toEqual({ a: 0, c: 2 });
     state.toggleRun('b');
-    expect(slots()).toEqual({ a: 0, b: 2, c: 1 });
+    expect(slots()).toEqual({ a: 0, b: 1, c: 2 }); // whichever was chosen first
     state.toggleRun('a');
-    expect(slots()).toEqual({ b: 2, c: 1 });
+    expect(slots()).toEqual({ b: 1, c: 2 });
     state.toggleRun('a');
-    expect(slots()).toEqual({ a: 0, b: 2, c: 1 });
+    expect(slots()).toEqual({ a: 0, b: 1, c: 2 });
   });
 
   test('are chosen at once, in their order, as many as there are', () => {

@@ -5,14 +5,15 @@ import { useEffect } from 'preact/hooks';
 import type { Courses } from '../courses';
 import { exactCount, nameOf, percent, pointsText } from '../format';
 import { dark, normalize } from '../look';
+import { cutTo } from '../marks';
 import { countAt, denominator } from '../matrix';
 import { type Interval, wilson } from '../metrics';
 import { runColor } from '../palette';
-import { classAt, loadCourses, type Pane, panes, seenClasses } from '../seen';
+import { baselinePane, classAt, loadCourses, type Pane, panes, seenClasses } from '../seen';
 import { twoProportions } from '../significance';
 import { chosenRuns, cursor, goToStep, runSlots, series, subject } from '../state';
 import { Between, bestOf, type ClassFigure, courseOfClass } from './classes';
-import { changeInWords } from './difference';
+import { changeToldOf } from './difference';
 import { Examples } from './examples';
 import { Line } from './line';
 
@@ -21,6 +22,8 @@ const SHARES = [
   ['pred', 'of predicted'],
   ['all', 'of all'],
 ] as const;
+
+const RUN = 14;
 
 const course = signal<ReadonlyMap<string, Courses> | null>(null);
 let wanted = 0;
@@ -62,7 +65,15 @@ export function CellPanel() {
       )}
       {all.length > 1 && <Versus all={all} trueClass={trueClass} predictedClass={predictedClass} />}
       <p class="note">
-        <bdi>{subject.value}</bdi> against the baseline: {changeInWords(trueClass, predictedClass)}
+        <bdi>{subject.value}</bdi> against{' '}
+        {baselinePane.value ? (
+          <>
+            <bdi>{baselinePane.value.run}</bdi> at step {baselinePane.value.step}
+          </>
+        ) : (
+          'the baseline'
+        )}
+        : {changeToldOf(trueClass, predictedClass)}
       </p>
       <Course />
       {isClass && classAt(trueClass) >= 0 && <Best index={classAt(trueClass)} />}
@@ -80,7 +91,7 @@ function RunName({ run }: { run: string }) {
   return (
     <>
       <i class="swatch" style={{ background: runColor(runSlots.value.get(run) ?? 0, dark.value) }} />
-      <bdi>{run}</bdi>
+      <bdi title={run}>{cutTo(run, RUN)}</bdi>
     </>
   );
 }

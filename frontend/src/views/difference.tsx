@@ -117,6 +117,18 @@ function Told() {
   );
 }
 
+/** The change of a cell since the baseline, from what to what, and whether it is more than noise. */
+export function changeToldOf(row: number, column: number): string {
+  const [before, after] = [baselinePane.value?.matrix, subjectPane.value?.matrix];
+  const n = seenClasses.value.size;
+  if (before?.numClasses !== n || after?.numClasses !== n) return 'there is no baseline';
+  const cell = { trueClass: row, predictedClass: column };
+  const [from, to] = [before, after].map((one) => countAt(one, row, column));
+  const [shareBefore, shareAfter] = [before, after].map((one) => shareOf(one, cell, normalize.value));
+  const change = signed(normalize.value === 'counts' ? to - from : shareAfter - shareBefore, normalize.value);
+  return `${change} (${exactCount(from)} → ${exactCount(to)}), ${changeInWords(row, column)}`;
+}
+
 /** Whether the change of a cell is more than noise. */
 export function changeInWords(row: number, column: number): string {
   const found = changes.value;

@@ -22,7 +22,7 @@ export function Examples({ trueClass, predictedClass }: { trueClass: number; pre
   const found = now.cells.get(cellKey(trueClass, predictedClass));
   const isClass = trueClass === predictedClass;
   return (
-    <section class="examples" aria-label="Examples" onKeyDown={(event) => isM(event) && goToClasses(predictedClass, trueClass)}>
+    <section class="examples" aria-label="Examples" onKeyDown={(event) => isM(event) && goFromHere(predictedClass, trueClass)}>
       <h3>
         Examples
         <small>{found ? keptInWords(found) : 'none was kept of this cell'}</small>
@@ -133,6 +133,12 @@ function isM({ key }: KeyboardEvent): boolean {
   return key === 'm' || key === 'M';
 }
 
+/** Goes to another cell and gives the cells the focus: what had it, an example of this one, will be gone. */
+function goFromHere(trueClass: number, predictedClass: number): void {
+  goToClasses(trueClass, predictedClass);
+  document.querySelector<HTMLElement>('.matrices')?.focus();
+}
+
 /** One example, large; the arrow keys go to its neighbors, M to the mirrored cell, Escape closes it. */
 export function Large() {
   const dialog = useRef<HTMLDialogElement>(null);
@@ -163,7 +169,7 @@ export function Large() {
         if (event.key === 'ArrowLeft') go(-1);
         if (isM(event) && isWrong) {
           close();
-          goToClasses(one.predictedClass, one.trueClass);
+          goFromHere(one.predictedClass, one.trueClass);
         }
         event.stopPropagation();
       }}
@@ -222,10 +228,11 @@ export function Large() {
 /** An exemplar of a class, beside what was taken for it or should have been. */
 function Beside({ shelf: { run, cells }, index }: { shelf: Shelf; index: number }) {
   const one = cells.get(cellKey(index, index))?.examples[0];
-  if (!one?.image) return null;
+  if (!one) return null;
   return (
     <figure>
       <Picture run={run} one={one} />
+      {one.text !== null && <q>{one.text}</q>}
       <figcaption>
         exemplar of <bdi>{nameOf(classes.value.names, index)}</bdi>
       </figcaption>
@@ -241,7 +248,7 @@ function Followed({ id, close }: { id: string; close: () => void }) {
     close();
     wantedSubject.value = run;
     goToStep(step);
-    if (Math.min(trueClass, predictedClass) >= 0) goToClasses(trueClass, predictedClass);
+    if (Math.min(trueClass, predictedClass) >= 0) goFromHere(trueClass, predictedClass);
   };
   return (
     <div class="followed">

@@ -56,6 +56,11 @@ export function ExportMenu() {
   if (pane?.matrix) rows.push(...tablesOf(pane, pane.matrix));
   return (
     <Menu label="Export" icon={Download}>
+      {pane?.matrix && panes.value.length + Number(view.value === 'difference') > 1 && (
+        <p class="note">
+          Tables and chart of <bdi>{pane.run}</bdi>, step {pane.step}
+        </p>
+      )}
       <div class="saves">
         {rows.map(([text, ...items]) => (
           <Fragment key={text}>

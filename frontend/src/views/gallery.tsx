@@ -24,6 +24,9 @@ export function Gallery() {
   return (
     <div class="gallery">
       <div class="gallery-head">
+        <span>
+          The worst confusions of <bdi>{now.run}</bdi>, step {now.wanted}
+        </span>
         <Count label="Confusions" signal={galleryRows} />
         <Count label="Examples of each" signal={galleryColumns} />
       </div>

@@ -1,14 +1,16 @@
 // What the colors mean.
 
 import type { ComponentChildren } from 'preact';
+import { glyphAt } from '../bars';
+import { cellSize } from '../camera';
 import { exactCount, shortValue } from '../format';
 import { marked } from '../gallery';
 import { barScale, color, dark, diverging, fixedExtent, hideBelow, hideDiagonal, normalize, palette, range, view } from '../look';
 import { gradientOf } from '../marks';
 import { type Ramp as Colors, runColor } from '../palette';
 import { middleOf } from '../scale';
-import { extent, mostChange, panes } from '../seen';
-import { runSlots } from '../state';
+import { extent, mostChange, panes, seenClasses } from '../seen';
+import { camera, cameraSide, runSlots } from '../state';
 import { courseExtent } from './timeline';
 
 export function Legend() {
@@ -27,6 +29,7 @@ export function Legend() {
       {neverSeen && <Key mark="never-seen">class never seen</Key>}
       {view.value === 'matrix' && marked.value && <Key mark="has-examples">has examples</Key>}
       {view.value === 'matrix' && undefinedShares && <Key mark="undefined">undefined (n/a)</Key>}
+      {view.value === 'matrix' && panes.value.length === 1 && <small>bars: support at the right, predictions below</small>}
       <Hidden />
     </section>
   );
@@ -122,6 +125,8 @@ function Diverging() {
 
 function RunColors() {
   const full = (part: 'correct' | 'wrong') => shortValue(extent.value[part].most, normalize.value);
+  const size = cellSize(camera.value, cameraSide.value, seenClasses.value.size);
+  const glyph = glyphAt(size, panes.value.length);
   return (
     <>
       {panes.value.map(({ run }) => (
@@ -132,9 +137,11 @@ function RunColors() {
       ))}
       {view.value === 'compare' && (
         <small>
-          {barScale.value === 'row'
-            ? 'a full bar is the largest of its row'
-            : `a full bar: ${full('correct')} correct, ${full('wrong')} wrong`}
+          {glyph === 'pooled'
+            ? 'the run with the most; grey: several have as much'
+            : barScale.value === 'row'
+              ? `a full ${glyph === 'stripes' ? 'color' : 'bar'} is the largest of its row`
+              : `a full ${glyph === 'stripes' ? 'color' : 'bar'}: ${full('correct')} correct, ${full('wrong')} wrong`}
         </small>
       )}
       {view.value === 'timeline' && <Courses />}

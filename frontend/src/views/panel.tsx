@@ -2,6 +2,7 @@
 
 import { Maximize2, Minimize2 } from 'lucide';
 import { isWide, type PanelTab, panelTab } from '../look';
+import { cutTo } from '../marks';
 import { type BaselineStep, baselineRun, baselineStep, chosenRuns, series, steps, subject, wantedSubject } from '../state';
 import { CellPanel } from './cell';
 import { Select } from './choice';
@@ -73,6 +74,9 @@ export function Panel() {
   );
 }
 
+/** So many letters of a run's name are seen in a closed list. */
+const RUN = 15;
+
 /** The run that is told of, and what it is compared with. */
 function Against() {
   const runs = chosenRuns.value;
@@ -87,7 +91,7 @@ function Against() {
         <Select
           label="Run"
           value={subject.value ?? ''}
-          options={runs.map((run) => [run, run])}
+          options={runs.map((run) => [run, cutTo(run, RUN)])}
           choose={(run) => {
             wantedSubject.value = run;
           }}
@@ -97,7 +101,7 @@ function Against() {
         <Select
           label="Baseline run"
           value={others.includes(baselineRun.value ?? '') ? (baselineRun.value as string) : ''}
-          options={[['', 'same run'], ...others.slice(0, MOST_LISTED).map((run) => [run, run] as const)]}
+          options={[['', 'same run'], ...others.slice(0, MOST_LISTED).map((run) => [run, cutTo(run, RUN)] as const)]}
           choose={(run) => {
             baselineRun.value = run === '' ? null : run;
             if (run !== '' && baselineStep.value === 'previous') baselineStep.value = 'same';

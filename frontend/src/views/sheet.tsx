@@ -6,7 +6,7 @@ import type { ComponentChildren } from 'preact';
 import { useEffect, useLayoutEffect, useRef } from 'preact/hooks';
 import type { ClassList } from '../arrange';
 import { type Camera, cellAt, cellSize, constrained, FIT, largestZoom, viewportSide } from '../camera';
-import { nameOf } from '../format';
+import { exactCount, nameOf } from '../format';
 import { dark, palette, panelTab } from '../look';
 import { axisLabels, LABEL_SIZE, labelWidth } from '../marks';
 import type { Matrix } from '../matrix';
@@ -178,7 +178,7 @@ export function Sheet({ run, title, list, layout, matrix, paint, stale, tooltip 
   const point = (event: PointerEvent) => {
     const cell = cellUnder(event);
     hover.value = cell && { ...cell, run };
-    if (canvas.current) canvas.current.title = cell ? '' : labelUnder(event, layout, view, list);
+    if (canvas.current) canvas.current.title = cell ? '' : labelUnder(event, layout, view, list, matrix);
   };
   return (
     <div class={stale ? 'sheet stale' : 'sheet'} style={{ width: `${outer.width}px`, height: `${outer.height}px` }}>
@@ -203,13 +203,17 @@ export function Sheet({ run, title, list, layout, matrix, paint, stale, tooltip 
   );
 }
 
-/** The whole name of the class at a label under the pointer. */
-function labelUnder(event: PointerEvent, { left, top, side }: Layout, view: Camera, list: ClassList): string {
+/** The whole name of the class at a label under the pointer; at a bar of the margins, what it is of. */
+function labelUnder(event: PointerEvent, layout: Layout, view: Camera, list: ClassList, matrix: Matrix): string {
+  const { left, top, side, margin } = layout;
   const box = (event.currentTarget as HTMLElement).getBoundingClientRect();
   const [x, y] = [event.clientX - box.left - left, event.clientY - box.top - top];
   const cell = cellAt(view, side, list.size, Math.min(side - 1, Math.max(0, x)), Math.min(side - 1, Math.max(0, y)));
-  if (!cell || (x < 0 && y < 0) || x >= side || y >= side) return '';
-  return nameOf(list.names, x < 0 ? cell.trueClass : cell.predictedClass);
+  if (!cell || (x < 0 && y < 0) || x >= side + margin || y >= side + margin || (x >= side && y >= side)) return '';
+  const [trueName, predictedName] = [cell.trueClass, cell.predictedClass].map((index) => nameOf(list.names, index));
+  if (x >= side) return `${trueName}: ${exactCount(matrix.support[cell.trueClass])} samples`;
+  if (y >= side) return `predicted ${predictedName}: ${exactCount(matrix.predicted[cell.predictedClass])} samples`;
+  return x < 0 ? trueName : predictedName;
 }
 
 /** A frame around each group of classes that the order has put together. */

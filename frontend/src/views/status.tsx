@@ -1,9 +1,11 @@
 // The one live region: the cell under the pointer or the cursor, in words; and what is not shown.
 
-import { cellInWords, percent } from '../format';
-import { normalize } from '../look';
-import { groupsShown, pinned, seenClasses, shownShare, told } from '../seen';
+import { cellInWords, exactCount, percent, shareOf } from '../format';
+import { normalize, view } from '../look';
+import { countAt } from '../matrix';
+import { groupsShown, panes, pinned, seenClasses, shownShare, told } from '../seen';
 import { loading, shown, step } from '../state';
+import { changeToldOf } from './difference';
 
 export function Status() {
   return (
@@ -14,7 +16,7 @@ export function Status() {
         ) : told.value ? (
           <Told />
         ) : (
-          <span class="hint">Point at a cell, or press Tab and the arrow keys</span>
+          <span class="hint">{view.value === 'gallery' ? '' : 'Point at a cell, or press Tab and the arrow keys'}</span>
         )}
       </div>
       <Part />
@@ -40,7 +42,18 @@ function Told() {
       )}
       true <bdi>{trueName}</bdi>, predicted <bdi>{predictedName}</bdi>: {count} ({share} of {of}
       {ofName !== '' && ' '}
-      <bdi>{ofName}</bdi>)
+      <bdi>{ofName}</bdi>){view.value === 'difference' && <>, {changeToldOf(cell.trueClass, cell.predictedClass)}</>}
+      {view.value === 'compare' &&
+        panes.value.map(
+          (other) =>
+            other.run !== pane.run &&
+            other.matrix && (
+              <span key={other.run}>
+                ; <bdi>{other.run}</bdi>: {exactCount(countAt(other.matrix, cell.trueClass, cell.predictedClass))} (
+                {percent(shareOf(other.matrix, cell, normalize.value))})
+              </span>
+            ),
+        )}
     </span>
   );
 }

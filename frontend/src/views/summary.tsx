@@ -5,6 +5,7 @@ import uPlot from 'uplot';
 import { rankedConfusions } from '../confusions';
 import { exactCount, intervalText, metricText, nameOf, percent, signedMetric } from '../format';
 import { classFilter, dark, metric, panelTab } from '../look';
+import { cutTo } from '../marks';
 import type { Matrix } from '../matrix';
 import { type Interval, WHOLE, type WholeName, wholeIntervals, wholeMetrics } from '../metrics';
 import { runColor } from '../palette';
@@ -74,7 +75,7 @@ function RunRow({ pane, name }: { pane: Pane; name: WholeName }) {
     <tr>
       <th scope="row" title={pane.run}>
         <i class="swatch" style={{ background: runColor(runSlots.value.get(pane.run) ?? 0, dark.value) }} />
-        <bdi>{pane.run}</bdi>
+        <bdi>{cutTo(pane.run, 14)}</bdi>
       </th>
       <td>{found ? metricText(found.metrics[name], name) : 'n/a'}</td>
       <td>{intervalText(found?.intervals[name], name) || 'none'}</td>

@@ -42,7 +42,12 @@ export const courseExtent = computed(() => {
   const n = seenClasses.value.size;
   const now = courses.value;
   if (!now || n > MOST_CLASSES) return null;
-  return extentOfCourses([...now.of.values()], (cell) => Math.floor(cell / n) === cell % n);
+  const rest = panes.value.find((pane) => pane.matrix)?.matrix?.rest;
+  return extentOfCourses([...now.of.values()], (cell) => {
+    const [row, column] = [Math.floor(cell / n), cell % n];
+    if (row === rest || column === rest) return null; // sums of many classes would leave the others flat
+    return row === column ? 'correct' : 'wrong';
+  });
 });
 
 async function load(cells: readonly Cell[]): Promise<void> {
