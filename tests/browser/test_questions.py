@@ -191,12 +191,12 @@ def test_where_is_a_class_among_all(visitor: Visitor, size: int) -> None:
 
 
 def center_of_cursor(visitor: Visitor) -> tuple[float, float]:
-    """Where the frame around the chosen cell is drawn, by its dark pixels."""
+    """Where the frame around the chosen cell is drawn, by its dark pixels, darker than the names at the axes."""
     script = """(canvas) => {
         const { data, width, height } = canvas.getContext('2d').getImageData(0, 0, canvas.width, canvas.height);
         const found = [];
         for (let i = 0; i < width * height; i++) {
-            if (data[4 * i + 3] > 200 && data[4 * i] < 40) found.push([i % width, Math.floor(i / width)]);
+            if (data[4 * i + 3] > 200 && data[4 * i] < 25) found.push([i % width, Math.floor(i / width)]);
         }
         const ratio = width / canvas.clientWidth;
         const middle = (axis) => (Math.min(...found.map((p) => p[axis])) + Math.max(...found.map((p) => p[axis]))) / 2 / ratio;

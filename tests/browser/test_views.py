@@ -113,7 +113,10 @@ def test_difference_tells_what_is_more_than_noise(tab: Any) -> None:
     expect(tab.matrix).to_contain_text("a at step 50 against step 0")
     tab.go_to(0, 1)
     panel(tab).get_by_role("tab", name="Cell").click()
-    expect(panel(tab)).to_contain_text("against the baseline: more than noise (p < 0.001, judged among 9 tested cells)")
+    expect(panel(tab)).to_contain_text(
+        "a against a at step 0: \u221250 (60 \u2192 10), more than noise (p < 0.001, judged among 9 tested cells)"
+    )
+    expect(tab.status).to_contain_text("\u221250 (60 \u2192 10), more than noise")
     panel(tab).get_by_role("tab", name="Confusions").click()
     rows = panel(tab).locator("ol.ranked li")
     expect(rows.first).to_contain_text(re.compile("cat.*dog.*\u221250.*60 → 10.*shrank"))
