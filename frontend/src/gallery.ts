@@ -134,12 +134,20 @@ interface Trail {
 /** What each step has of samples with ids, without their texts. */
 const trails = signal<ReadonlyMap<string, Trail>>(new Map());
 
-/** Where a sample was kept, at all steps of the chosen runs that have been read. */
+/** In so many runs a sample is followed at most. */
+const MOST_FOLLOWED = 50;
+
+/** The runs in which samples are followed: those that are looked at first. */
+function followedRuns(): string[] {
+  return [...new Set([...chosenRuns.value, ...exampleSteps.value.keys()])].slice(0, MOST_FOLLOWED);
+}
+
+/** Where a sample was kept, at all steps of all runs that have been read. */
 export function sightingsOf(id: string): Sighting[] {
   const found: Sighting[] = [];
-  for (const { run, step: at, list, byId } of trails.value.values()) {
+  for (const [key, { run, step: at, list, byId }] of trails.value) {
     const one = byId.get(id);
-    if (!one || !chosenRuns.value.includes(run)) continue;
+    if (!one || key !== keyOf(run, at)) continue; // of another tag
     found.push({
       ...one,
       run,
@@ -155,7 +163,7 @@ export function sightingsOf(id: string): Sighting[] {
 
 let following: Promise<void> | null = null;
 
-/** Reads the examples of every step of the chosen runs, to follow samples through them. */
+/** Reads the examples of every step, to follow samples through them. */
 export function loadTrails(): Promise<void> {
   following ??= readTrails().finally(() => {
     following = null;
@@ -165,7 +173,7 @@ export function loadTrails(): Promise<void> {
 
 async function readTrails(): Promise<void> {
   const ofTag = tag.value;
-  for (const run of chosenRuns.value) {
+  for (const run of followedRuns()) {
     const info = exampleSteps.value.get(run);
     if (!info) continue;
     const missing = info.steps.flatMap((at, i) =>

@@ -195,7 +195,7 @@ describe('the examples of a step', () => {
 });
 
 describe('a sample', () => {
-  test('is followed over all steps of the chosen runs, and what is looked at stays', async () => {
+  test('is followed over all steps of all runs, the chosen ones first, and what is looked at stays', async () => {
     const steps = Array.from({ length: 150 }, (_, i) => i + 1);
     for (const step of steps)
       await keep(
@@ -214,20 +214,20 @@ describe('a sample', () => {
     await shelved();
     await Promise.all([gallery.loadTrails(), gallery.loadTrails()]);
     const found = gallery.sightingsOf('x');
-    expect(found.map(({ run, step }) => [run, step])).toEqual([...steps.map((step) => ['a', step]), ['b', 7]]);
+    expect(found.map(({ run, step }) => [run, step])).toEqual([...steps.map((step) => ['a', step]), ['b', 7], ['c', 7]]);
     expect(found[0]).toMatchObject({ trueClass: 1, predictedClass: 1, predictedName: 'dog', isWrong: false, confidence: 0.5 });
     expect(found[1]).toMatchObject({ predictedClass: 2, predictedName: 'owl', isWrong: true });
     expect(gallery.sightingsOf('only at 3').map(({ step }) => step)).toEqual([3]);
     expect(gallery.sightingsOf('nobody')).toEqual([]);
     expect(gallery.shelf.value).toMatchObject({ run: 'a', step: 150 });
-    expect(askedFor()).toEqual(['a 150-150', 'a 1-150', 'b 7-7']);
+    expect(askedFor()).toEqual(['a 150-150', 'a 1-150', 'b 7-7', 'c 7-7']);
     await gallery.loadTrails();
     await keep('a', 151, [[2, 0, 'x', 0.5]]);
     await page.state.refresh();
     await until(() => expect(gallery.exampleSteps.value.get('a')?.steps).toHaveLength(151));
     await gallery.loadTrails();
-    expect(askedFor().filter((one) => one !== 'a 151-151')).toHaveLength(3);
-    expect(gallery.sightingsOf('x').at(-2)).toMatchObject({ step: 151, trueClass: 2 });
+    expect(askedFor().filter((one) => one !== 'a 151-151')).toHaveLength(4);
+    expect(gallery.sightingsOf('x').at(-3)).toMatchObject({ step: 151, trueClass: 2 });
   });
 
   test('is followed in answers of about a megabyte', async () => {

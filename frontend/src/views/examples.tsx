@@ -7,7 +7,7 @@ import type { Example } from '../examples';
 import { exactCount, nameOf, percent } from '../format';
 import { cellKey, hasExamples, loadTrails, noShelf, type Shelf, type Sighting, shelf, sightingsOf } from '../gallery';
 import { classes, goToClasses } from '../seen';
-import { goToStep, wantedSubject } from '../state';
+import { chosenRuns, goToStep, toggleRun, wantedSubject } from '../state';
 
 /** Images up to this width are enlarged pixel by pixel; larger ones are photographs. */
 const PIXELS_TO = 32;
@@ -246,6 +246,7 @@ function Followed({ id, close }: { id: string; close: () => void }) {
   if (sightings.length < 2) return null;
   const goTo = ({ run, step, trueClass, predictedClass }: Sighting) => {
     close();
+    if (!chosenRuns.value.includes(run)) toggleRun(run);
     wantedSubject.value = run;
     goToStep(step);
     if (Math.min(trueClass, predictedClass) >= 0) goFromHere(trueClass, predictedClass);
