@@ -216,7 +216,9 @@ def convert_command(args: argparse.Namespace) -> int:
             raise ValueError("the columns say which class is true and which predicted; exchange them with --columns, not with --transposed")
         found = convert_predictions(args.predictions, args.tag, columns=args.columns, class_names=args.class_names)
     elif args.matrix is not None:
-        found = convert_matrix(args.matrix, args.tag, step=args.step, class_names=args.class_names, transposed=args.transposed)
+        found = convert_matrix(
+            args.matrix, args.tag, step=args.step, class_names=args.class_names, transposed=args.transposed, weights=args.weights
+        )
     else:
         if "://" in (args.output or args.logdir):
             raise ValueError(f"cannot write to {args.output or args.logdir}; pass a local directory as --output")

@@ -75,6 +75,7 @@ def convert_matrix(
     step: int = 0,
     class_names: Sequence[str] | None = None,
     transposed: bool = False,
+    weights: bool = False,
     wall_time: float | None = None,
 ) -> Converted:
     """Reads a CSV file of counts: in long form with the columns "true", "predicted" and "count", or as a square.
@@ -86,6 +87,7 @@ def convert_matrix(
       step: the step, where the file has no column for it.
       class_names: the names of the classes in order, where a file does not tell them.
       transposed: whether the rows of a square are the predicted classes.
+      weights: whether counts need not be whole.
       wall_time: the time, where the file has no column for it, seconds since the epoch; now if left out.
 
     Raises:
@@ -96,7 +98,7 @@ def convert_matrix(
     if {"true", "predicted", "count"} <= set(file.header):
         if transposed:
             file.refuse("the columns say which class is true and which predicted; leave --transposed out")
-        return _long_form(file, tag, step, class_names, now)
+        return _long_form(file, tag, step, class_names, weights, now)
     if tag is None:
         file.refuse("there is no tag in it; pass --tag")
     named = not _is_number(file.header[0])
@@ -110,7 +112,7 @@ def convert_matrix(
     for line, row in lines:
         if len(row) != len(lines):
             file.refuse(f"expected {len(lines)} counts, as there are rows, got {len(row)}", line)
-        counts.append([file.as_number(text, "count", line) for text in row])
+        counts.append([file.as_count(text, line, weights) for text in row])
     if transposed:
         counts = [list(column) for column in zip(*counts, strict=True)]
     matrix = ConfusionMatrix.from_dense(counts, names if class_names is None else class_names)
@@ -123,7 +125,7 @@ def convert_matrix(
     return Converted(LoggedMatrices([logged_matrix(".", tag, step, now, matrix)]), understood)
 
 
-def _long_form(file: "_File", tag: str | None, step: int, class_names: Sequence[str] | None, now: float) -> Converted:
+def _long_form(file: "_File", tag: str | None, step: int, class_names: Sequence[str] | None, weights: bool, now: float) -> Converted:
     file.find_columns(CELL_COLUMNS, needed=3, called={})
     if tag is None and "tag" not in file.at:
         file.refuse("there is no column 'tag'; pass --tag")
@@ -131,8 +133,8 @@ def _long_form(file: "_File", tag: str | None, step: int, class_names: Sequence[
     cells: dict[tuple[str, str, int, float], _Cells] = {}
     for line, row in file.rows:
         place = file.run(line, row), tag or file.text(row, "tag"), file.step(line, row, step), file.number(line, row, "wall_time", now)
-        cell = index_of[file.text(row, "true")], index_of[file.text(row, "predicted")], file.number(line, row, "count", 0)
-        cells.setdefault(place, []).append(cell)
+        cell = index_of[file.text(row, "true")], index_of[file.text(row, "predicted")]
+        cells.setdefault(place, []).append((*cell, file.as_count(file.text(row, "count"), line, weights)))
     understood = (f"{len(file.rows):,} cells in long form", about, *file.left_out())
     return Converted(_counted(file, cells, classes), understood)
 
@@ -197,15 +199,19 @@ class _File:
     def as_number(self, text: str, name: str, line: int) -> float:
         if not _is_number(text):
             self.refuse(f"expected a number as {name}, got {text!r}", line)
+        if float(text) < 0:
+            self.refuse(f"expected {name} as at least 0, got {float(text):g}", line)
         return float(text)
 
-    def number(self, line: int, row: list[str], name: str, without: float) -> float:
-        if name not in self.at:
-            return without
-        found = self.as_number(self.text(row, name), name, line)
-        if found < 0:
-            self.refuse(f"expected {name} as at least 0, got {found:g}", line)
+    def as_count(self, text: str, line: int, weights: bool) -> float:
+        found = self.as_number(text, "count", line)
+        if not weights and not found.is_integer():
+            way_out = "shares cannot be turned into counts, and for sums of sample weights pass --weights"
+            self.refuse(f"expected a count, got {found:g}; {way_out}", line)
         return found
+
+    def number(self, line: int, row: list[str], name: str, without: float) -> float:
+        return self.as_number(self.text(row, name), name, line) if name in self.at else without
 
     def step(self, line: int, row: list[str], without: int) -> int:
         if "step" not in self.at:

@@ -461,6 +461,10 @@ def test_convert_files(run, tmp_path):
         run("convert", "--predictions", str(tmp_path / "predictions.csv"), "--columns", "true=label", *output, str(tmp_path / "log" / "p"))
     )
     good(run("convert", "--matrix", str(tmp_path / "matrix.csv"), "--step", "6", *output, str(tmp_path / "log" / "m")))
+    (tmp_path / "weights.csv").write_text("1,2.5\n0,4\n")
+    convert = ("convert", "--matrix", str(tmp_path / "weights.csv"), "--tag", "val", "--output", "new", "--dry-run")
+    assert "pass --weights" in trouble(run(*convert))
+    good(run(*convert, "--weights"))
     assert [(each.run, each.step, each.matrix) for each in read_confusion_matrices(tmp_path / "log")] == [
         ("m", 6, ConfusionMatrix.from_dense([[1, 2], [0, 4]], ["dog", "cat"])),
         ("p", 0, ConfusionMatrix.from_dense([[1, 0], [2, 0]], ["dog", "cat"])),

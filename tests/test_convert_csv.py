@@ -139,10 +139,10 @@ OTHER = logged_matrix("second", "train", 4, 7.0, ConfusionMatrix.from_dense([[0.
 def test_what_was_exported_comes_back(tmp_path):
     path = tmp_path / "cells.csv"
     path.write_bytes(FORMATS["csv"].write([SQUARE, OTHER], None))
-    converted = convert_matrix(path, class_names=NAMES)
+    converted = convert_matrix(path, class_names=NAMES, weights=True)
     assert converted.matrices == [SQUARE, OTHER]
     assert converted.understood == ("10 cells in long form", "3 classes by the names that were given")
-    assert {logged.tag for logged in convert_matrix(path, "other").matrices} == {"other"}
+    assert {logged.tag for logged in convert_matrix(path, "other", weights=True).matrices} == {"other"}
     path.write_bytes(FORMATS["csv-dense"].write([SQUARE], None))
     square = convert_matrix(path, "val", step=3, wall_time=1000.5)
     assert places(square) == [(".", "val", 3, 1000.5)]
@@ -171,7 +171,7 @@ def test_squares(file):
         "a square of 2 classes without names",
         "rows are true, columns are predicted; if it is the other way round, pass --transposed",
     )
-    named = convert_matrix(file(",cat,dog", "cat,1,2.5", "dog,0,4"), "val", transposed=True)
+    named = convert_matrix(file(",cat,dog", "cat,1,2.5", "dog,0,4"), "val", transposed=True, weights=True)
     assert named.matrices[0].matrix == ConfusionMatrix.from_dense([[1, 0], [2.5, 4]], ["cat", "dog"])
     assert named.understood == ("a square of 2 classes with names", "rows are predicted, columns are true")
     given = convert_matrix(file("1,2", "0,4"), "val", class_names=["cat", "dog"])
@@ -193,6 +193,11 @@ def test_squares_that_cannot_be_understood(file, lines, message, options):
     refused(convert_matrix, file(*lines), message, **{"tag": "val", **options})
 
 
-def test_counts_below_zero(file):
-    with pytest.raises(ValueError, match=r"expected counts of at least 0, got -2.0 at \(true 0, predicted 1\)"):
-        convert_matrix(file("1,-2", "0,4"), "val")
+def test_what_is_no_count(file):
+    refused(convert_matrix, file("1,2", "0,-2"), ", line 2: expected count as at least 0, got -2", "val")
+    shares = "; shares cannot be turned into counts, and for sums of sample weights pass --weights"
+    square = FORMATS["csv-dense"].write([SQUARE], "true").decode().splitlines()
+    refused(convert_matrix, file(*square), f", line 2: expected a count, got 0.611111{shares}", "val")
+    lines = "true,predicted,count", "0,1,3", "1,0,2.5"
+    refused(convert_matrix, file(*lines), f", line 3: expected a count, got 2.5{shares}", "val")
+    assert dense(convert_matrix(file(*lines), "val", weights=True)) == [[[0, 3], [2.5, 0]]]
