@@ -193,17 +193,19 @@ def _add_convert(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--output", metavar="DIR", help="the log directory to write to; with --logdir beside the scalars if left out")
     parser.add_argument("--tag", help="the tag of the matrices")
     parser.add_argument("--class-names", type=_names, metavar="NAMES", help="in order: cat,dog or @FILE with a name on each line")
+    parser.add_argument("--first-class", type=int, metavar="N", help="the number of the first class, if they are numbers (default: 0)")
     parser.add_argument("--transposed", action="store_true", help="the first axis is the predicted class, not the true one")
     parser.add_argument("--dry-run", action="store_true", help="only say what was understood")
     scalars = parser.add_argument_group("with --logdir")
     scalars.add_argument("--scalars", metavar="PATTERN", help="what the scalars are called (default: several usual names)")
-    scalars.add_argument("--first-class", type=int, default=0, metavar="N", help="the number of the first class (default: 0)")
-    scalars.add_argument("--missing", choices=("refuse", "zero", "skip"), default="refuse", help="what to do about cells that a step lacks")
+    about = "what to do about cells that a step lacks (default: refuse)"
+    scalars.add_argument("--missing", choices=("refuse", "zero", "skip"), help=about)
     counts = parser.add_argument_group("with --logdir and --matrix")
     counts.add_argument("--weights", action="store_true", help="counts need not be whole")
     files = parser.add_argument_group("with --predictions and --matrix")
-    files.add_argument("--columns", type=_columns, default={}, metavar="true=NAME,...", help="what columns of predictions are called")
-    files.add_argument("--step", type=int, default=0, metavar="N", help="the step of a matrix (default: 0)")
+    files.add_argument("--step", type=int, metavar="N", help="the step, where the file has no column for it (default: 0)")
+    predictions = parser.add_argument_group("with --predictions")
+    predictions.add_argument("--columns", type=_columns, metavar="true=NAME,...", help="what columns are called")
 
 
 def _add_log(parser: argparse.ArgumentParser) -> None:

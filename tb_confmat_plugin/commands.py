@@ -23,6 +23,15 @@ _MAIN_METRICS = ("accuracy", "balanced_accuracy", "f1_macro", "matthews_corrcoef
 _MAIN_CLASS_METRICS = ("support", "predicted", "precision", "recall", "f1")
 _COUNTS = frozenset(("steps", "classes", "samples", "total", "support", "predicted"))
 
+# Options of `convert` that do not go with each source.
+_ONLY_WITH = {
+    "scalars": ("logdir",),
+    "missing": ("logdir",),
+    "weights": ("logdir", "matrix"),
+    "columns": ("predictions",),
+    "step": ("predictions", "matrix"),
+}
+
 Row = dict[str, Any]
 
 
@@ -207,6 +216,7 @@ def convert_command(args: argparse.Namespace) -> int:
     from tb_confmat_plugin.convert import convert_scalars, write_log
     from tb_confmat_plugin.convert_csv import convert_matrix, convert_predictions
 
+    _refuse_options_of_others(args)
     if args.logdir is None and args.output is None:
         raise ValueError("pass --output with the log directory to write to")
     if args.predictions is not None:
@@ -214,10 +224,23 @@ def convert_command(args: argparse.Namespace) -> int:
             raise ValueError("predictions have no tag; pass --tag")
         if args.transposed:
             raise ValueError("the columns say which class is true and which predicted; exchange them with --columns, not with --transposed")
-        found = convert_predictions(args.predictions, args.tag, columns=args.columns, class_names=args.class_names)
+        found = convert_predictions(
+            args.predictions,
+            args.tag,
+            step=args.step,
+            columns=args.columns,
+            class_names=args.class_names,
+            first_class=args.first_class,
+        )
     elif args.matrix is not None:
         found = convert_matrix(
-            args.matrix, args.tag, step=args.step, class_names=args.class_names, transposed=args.transposed, weights=args.weights
+            args.matrix,
+            args.tag,
+            step=args.step,
+            class_names=args.class_names,
+            first_class=args.first_class,
+            transposed=args.transposed,
+            weights=args.weights,
         )
     else:
         if "://" in (args.output or args.logdir):
@@ -230,8 +253,8 @@ def convert_command(args: argparse.Namespace) -> int:
                 tag=args.tag,
                 class_names=args.class_names,
                 transposed=args.transposed,
-                first_class=args.first_class,
-                missing=args.missing,
+                first_class=args.first_class or 0,
+                missing=args.missing or "refuse",
                 weights=args.weights,
                 progress=bar,
             )
@@ -245,6 +268,14 @@ def convert_command(args: argparse.Namespace) -> int:
     for path in write_log(args.output or args.logdir, found.matrices):
         print(f"wrote {path}")
     return 0
+
+
+def _refuse_options_of_others(args: argparse.Namespace) -> None:
+    source = next(name for name in ("logdir", "predictions", "matrix") if getattr(args, name) is not None)
+    for option, sources in _ONLY_WITH.items():
+        given = getattr(args, option)
+        if source not in sources and given is not None and given is not False:  # 0 is a step
+            raise ValueError(f"--{option} says nothing about --{source}; leave it out")
 
 
 Runs = str | list[str] | None  # one, some or all

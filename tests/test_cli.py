@@ -278,6 +278,18 @@ def test_diff_in_a_log_of_one_run(tmp_path, run):
             ["convert", "--predictions", "x.csv", "--output", "new", "--tag", "val", "--transposed"],
             "the columns say which class is true and which predicted; exchange them with --columns, not with --transposed",
         ),
+        *(
+            (
+                ["convert", f"--{source}", "x", "--output", "new", "--tag", "val", f"--{option}", *value],
+                f"--{option} says nothing about --{source}; leave it out",
+            )
+            for source, options in {
+                "predictions": (("scalars", "foo"), ("missing", "refuse"), ("weights",)),
+                "matrix": (("scalars", "foo"), ("missing", "zero"), ("columns", "true=label")),
+                "logdir": (("columns", "true=label"), ("step", "0")),
+            }.items()
+            for option, *value in options
+        ),
         (["convert", "--logdir", "s3://bucket/runs"], "cannot write to s3://bucket/runs; pass a local directory as --output"),
     ],
 )
@@ -464,6 +476,11 @@ def test_convert_files(run, tmp_path):
     (tmp_path / "weights.csv").write_text("1,2.5\n0,4\n")
     convert = ("convert", "--matrix", str(tmp_path / "weights.csv"), "--tag", "val", "--output", "new", "--dry-run")
     assert "pass --weights" in trouble(run(*convert))
+    (tmp_path / "from1.csv").write_text("true,predicted\n1,2\n3,1\n")
+    numbered = ("convert", "--predictions", str(tmp_path / "from1.csv"), "--tag", "val", "--output", "new", "--dry-run")
+    assert "pass --first-class 1 if" in trouble(run(*numbered))
+    assert "so that all is step 7\n" in good(run(*numbered, "--first-class", "1", "--step", "7"))
+    assert "3 classes by their numbers from 1\n" in good(run(*numbered, "--first-class", "1"))
     good(run(*convert, "--weights"))
     assert [(each.run, each.step, each.matrix) for each in read_confusion_matrices(tmp_path / "log")] == [
         ("m", 6, ConfusionMatrix.from_dense([[1, 2], [0, 4]], ["dog", "cat"])),

@@ -58,6 +58,8 @@ def test_predictions_as_scikit_learn_counts_them(tmp_path):
         "no column 'step', so that all is step 0",
         "columns that are not used: 'id'",
     )
+    later = convert_predictions(path, "val", step=7)
+    assert (later.matrices[0].step, later.understood[2]) == (7, "no column 'step', so that all is step 7")
     (named,) = convert_predictions(path, "val", class_names=[*NAMES, "ant"]).matrices
     counted = sklearn.metrics.confusion_matrix(true, predicted, labels=[*NAMES, "ant"])
     assert named.matrix == ConfusionMatrix.from_dense(counted, [*NAMES, "ant"])
@@ -91,7 +93,7 @@ def test_many_names_are_not_all_said(file):
 def test_numbers_that_are_names(file):
     path = file("true,predicted", "1,2", "2,1", "2,1")
     assert dense(convert_predictions(path, "val", class_names=["2", "1"])) == [[[0, 2], [1, 0]]]
-    assert dense(convert_predictions(path, "val")) == [[[0, 0, 0], [0, 0, 1], [0, 2, 0]]]
+    assert dense(convert_predictions(path, "val", first_class=0)) == [[[0, 0, 0], [0, 0, 1], [0, 2, 0]]]
     assert dense(convert_predictions(file("true,predicted", "0,0"), "val")) == [[[1, 0], [0, 0]]]
     mixed = convert_predictions(file("true,predicted", "1,none", "none,1"), "val")
     assert mixed.matrices[0].matrix.class_names == ("1", "none")
@@ -132,6 +134,31 @@ def test_names_that_do_not_fit(file):
         convert_predictions(file("true,predicted", "0,2"), "val", columns={"preds": "w"})
 
 
+def test_numbers_that_do_not_begin_at_0(file):
+    path = file("true,predicted,count", "1,2,5", "3,1,2")
+    for names in (None, ["cat", "dog", "owl"], ["cat", "dog", "owl", "ant"]):
+        told = ": the first class is 1; pass --first-class 1 if there is none before it, or else the number of the first"
+        refused(convert_matrix, path, told, "val", class_names=names)
+        refused(convert_predictions, path, told, "val", class_names=names)
+    named = convert_matrix(path, "val", first_class=1, class_names=["cat", "dog", "owl"])
+    assert named.matrices[0].matrix == ConfusionMatrix.from_dense([[0, 5, 0], [0, 0, 0], [2, 0, 0]], ["cat", "dog", "owl"])
+    assert named.understood[1] == "3 classes by their numbers from 1"
+    assert dense(convert_predictions(path, "val", first_class=1)) == [[[0, 1, 0], [0, 0, 0], [1, 0, 0]]]
+    assert dense(convert_matrix(path, "val", first_class=0)) == [[[0] * 4, [0, 0, 5, 0], [0] * 4, [0, 2, 0, 0]]]
+    low = ", line 2: there is a class 1, but the first one is 2; pass --first-class with the least"
+    refused(convert_matrix, path, low, "val", first_class=2)
+    beyond = ", line 3: class 3 is beyond the 2 class names, which begin at 1"
+    refused(convert_matrix, path, beyond, "val", first_class=1, class_names=["cat", "dog"])
+
+
+def test_a_first_class_where_classes_are_no_numbers(file):
+    told = ": classes are told by their names; leave --first-class out"
+    refused(convert_predictions, file("true,predicted", "cat,dog"), told, "val", first_class=1)
+    refused(convert_predictions, file("true,predicted", "1,2"), told, "val", first_class=1, class_names=["1", "2"])
+    square = ": a square tells its classes by their places; leave --first-class out"
+    refused(convert_matrix, file("1,2", "0,4"), square, "val", first_class=0)
+
+
 SQUARE = logged_matrix("first", "val", 3, 1000.5, ConfusionMatrix.from_dense(COUNTS, NAMES))
 OTHER = logged_matrix("second", "train", 4, 7.0, ConfusionMatrix.from_dense([[0.5, 1, 0], [2, 0, 0], [0, 0, 3]], NAMES))
 
@@ -151,16 +178,27 @@ def test_what_was_exported_comes_back(tmp_path):
 
 
 def test_long_form_with_less(file):
-    converted = convert_matrix(file("predicted,true,count,note", "1,0,5,x", "0,0,2,y", "1,0,1,z"), "val", step=8, wall_time=3)
+    converted = convert_matrix(file("predicted,true,count,note", "1,0,6,x", "0,0,2,y"), "val", step=8, wall_time=3)
     assert places(converted) == [(".", "val", 8, 3)]
     assert dense(converted) == [[[2, 6], [0, 0]]]
     assert converted.understood[-1] == "columns that are not used: 'note'"
+    for call in (convert_predictions, convert_matrix):
+        refused(call, file("true,predicted,count,step", "0,1,5,4"), ": there is a column for the step; leave --step out", "val", step=5)
     refused(convert_matrix, file("true,predicted,count", "0,1,5"), ": there is no column 'tag'; pass --tag")
     refused(convert_matrix, file("true,predicted,count", "0,1,x"), ", line 2: expected a number as count, got 'x'", "val")
     times = ": run '.', tag 'val', step 0 has several times: 5.0 and 6.0"
-    refused(convert_matrix, file("true,predicted,count,wall_time", "0,1,2,5", "0,1,2,6"), times, "val")
+    refused(convert_matrix, file("true,predicted,count,wall_time", "0,1,2,5", "1,0,2,6"), times, "val")
     said = ": the columns say which class is true and which predicted; leave --transposed out"
     refused(convert_matrix, file("true,predicted,count", "0,1,5"), said, "val", transposed=True)
+
+
+def test_a_cell_that_is_there_twice(file):
+    told = ", line 4: true 'a', predicted 'b' stands in line 2 already; "
+    told += "for several steps, tags or runs give the file columns of these names, else add the counts up"
+    refused(convert_matrix, file("true,predicted,count", "a,b,2", "b,a,7", "a,b,3"), told, "val")
+    several = convert_matrix(file("true,predicted,count,step", "a,b,2,1", "b,a,7,1", "a,b,3,2"), "val")
+    assert dense(several) == [[[0, 2], [7, 0]], [[0, 3], [0, 0]]]
+    refused(convert_matrix, file("true,predicted,count,tag", "a,b,2,x", "b,a,7,x", "a,b,3,y"), told, "val")
 
 
 def test_squares(file):
