@@ -49,7 +49,8 @@ _DIFF_EXAMPLES = """examples:
 
 A class got worse if its metric fell by more than the bound; with --significant only if that is also no chance: p-values are those of a
 two-proportion z-test, or of Fisher's exact test where an expected count is below 5, adjusted after Benjamini and Hochberg for a false
-discovery rate of 5%. Both take the samples of the two for independent."""
+discovery rate of 5%. Both take the samples of the two for independent. A class
+whose metric was defined before, and is not after, got worse, too."""
 
 _EXPORT_EXAMPLES = """examples:
   tb-confmat export --format csv -o cells.csv       all runs, tags and steps in long form

@@ -123,15 +123,25 @@ def diff_command(args: argparse.Namespace) -> int:
     before, after = pair
     matrices = before.matrix, after.matrix
     classes, cells = class_changes(*matrices, args.metric), cell_changes(*matrices)
-    worse = [change for change in classes if bound is not None and change.change < -bound and (change.significant or not args.significant)]
+    worse = [] if bound is None else [change for change in classes if _is_worse(change, bound, args.significant)]
     if args.format == "json":
         _print_json(_diff_object(before, after, args.metric, classes, cells, worse))
     else:
         _print_diff(before, after, args, classes, cells)
     for change in worse:
-        fall = f"{args.metric} fell by {-change.change:.3f}, from {change.before:.3f} to {change.after:.3f}"
-        print(f"tb-confmat: worse: {printable(change.true)}: {fall}, more than {bound:g}", file=sys.stderr)
+        fall = f"fell by {-change.change:.3f}, from {change.before:.3f} to {change.after:.3f}, more than {bound:g}"
+        if math.isnan(change.after):
+            reason = "the class has no samples" if args.metric == "recall" else "the class is never predicted"
+            fall = f"was {change.before:.3f} and is undefined now: {reason}"
+        print(f"tb-confmat: worse: {printable(change.true)}: {args.metric} {fall}", file=sys.stderr)
     return WORSE if worse else 0
+
+
+def _is_worse(change: Change, bound: float, significant: bool) -> bool:
+    """Whether it makes the command fail; what became undefined does, as no test can say that it is as good as before."""
+    if math.isnan(change.after):
+        return not math.isnan(change.before)
+    return change.change < -bound and (change.significant or not significant)
 
 
 def _endpoint(text: str, runs: set[str]) -> tuple[str | None, int | str]:

@@ -241,6 +241,24 @@ def test_the_exit_code_for_ci(run):
     assert trouble(run("diff", "first", "second", "--significant")).startswith("--significant says which falls make the command fail; pass")
 
 
+@pytest.mark.parametrize(
+    ("metric", "after", "reason"),
+    [
+        ("recall", [[9, 1, 0], [0, 0, 0], [0, 2, 5]], "was 0.800 and is undefined now: the class has no samples"),
+        ("precision", [[9, 0, 1], [4, 0, 1], [0, 0, 5]], "was 0.667 and is undefined now: the class is never predicted"),
+    ],
+)
+@pytest.mark.parametrize("options", [(), ("--significant",)])
+def test_a_class_that_became_undefined_is_worse(tmp_path, run, metric, after, reason, options):
+    with SummaryWriter(tmp_path) as writer:
+        for step, matrix in enumerate([[[9, 1, 0], [1, 4, 0], [0, 1, 4]], after]):
+            add_confusion_matrix(writer, "val", matrix, step, class_names=NAMES)
+    diff = ("diff", "@0", "@1", "--logdir", str(tmp_path), "--metric", metric, "--format", "json", "--fail-if-worse", "1", *options)
+    code, out, err = run(*diff)
+    assert (code, err, json.loads(out)["worse"]) == (1, f"tb-confmat: worse: dog: {metric} {reason}\n", ["dog"])
+    good(run("diff", "@1", "@0", *diff[3:]))
+
+
 def test_diff_in_a_log_of_one_run(tmp_path, run):
     with SummaryWriter(tmp_path / "a@1") as writer:
         for step in (-1, 1):
