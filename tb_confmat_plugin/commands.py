@@ -13,7 +13,7 @@ from datetime import datetime
 from itertools import groupby
 from typing import Any
 
-from tb_confmat_plugin.changes import Change, cell_changes, class_changes
+from tb_confmat_plugin.changes import Change, aligned, cell_changes, class_changes
 from tb_confmat_plugin.cli import WORSE
 from tb_confmat_plugin.export import FORMATS, guarded
 from tb_confmat_plugin.reader import LoggedMatrices, LoggedMatrix, read_confusion_matrices
@@ -121,8 +121,10 @@ def diff_command(args: argparse.Namespace) -> int:
         run, step = _endpoint(text, {logged.run for logged in found})
         pair += _picked(found, run, args.tag, step, single=True)
     before, after = pair
-    matrices = before.matrix, after.matrix
-    classes, cells = class_changes(*matrices, args.metric), cell_changes(*matrices)
+    first, second, differ = aligned(before.matrix, after.matrix)
+    if differ is not None:
+        print(f"tb-confmat: {printable(differ)}", file=sys.stderr)
+    classes, cells = class_changes(first, second, args.metric), cell_changes(first, second)
     worse = [] if bound is None else [change for change in classes if _is_worse(change, bound, args.significant)]
     if args.format == "json":
         _print_json(_diff_object(before, after, args.metric, classes, cells, worse))

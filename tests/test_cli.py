@@ -259,6 +259,16 @@ def test_a_class_that_became_undefined_is_worse(tmp_path, run, metric, after, re
     good(run("diff", "@1", "@0", *diff[3:]))
 
 
+def test_diff_of_other_classes(tmp_path, run):
+    with SummaryWriter(tmp_path) as writer:
+        add_confusion_matrix(writer, "val", [[9, 1], [2, 8]], 0, class_names=["cat", "dog"])
+        add_confusion_matrix(writer, "val", [[7, 3, 0], [2, 6, 2], [0, 0, 4]], 1, class_names=["dog", "cat", "owl\x1b"])
+    code, out, err = run("diff", "@0", "@1", "--logdir", str(tmp_path), "--format", "json")
+    assert (code, err) == (0, "tb-confmat: classes differ and are matched by name; only after: 'owl\\x1b'\n")
+    found = {each["class"]: (each["before"], each["after"]) for each in json.loads(out)["classes"]}
+    assert found == {"cat": (0.9, 0.6), "dog": (0.8, 0.7), "owl\x1b": (None, 1)}
+
+
 def test_diff_in_a_log_of_one_run(tmp_path, run):
     with SummaryWriter(tmp_path / "a@1") as writer:
         for step in (-1, 1):
