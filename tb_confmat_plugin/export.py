@@ -184,6 +184,10 @@ _TEX = {letter: f"\\{letter}" for letter in "&%$#_{}"} | {
     "\\": "\\textbackslash{}",
     "<": "\\textless{}",
     ">": "\\textgreater{}",
+    "|": "\\textbar{}",
+    '"': "{\\char34}",  # which babel makes a command of in some languages
+    "[": "{[}",  # the end of a row would take these two for its own
+    "*": "{*}",
 }
 
 
