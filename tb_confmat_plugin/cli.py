@@ -44,7 +44,7 @@ _METRICS_EXAMPLES = """examples:
 _DIFF_EXAMPLES = """examples:
   tb-confmat diff first second                      the last steps of two runs, by recall
   tb-confmat diff first@3 first@9 --metric precision
-  tb-confmat diff @3 @9                             two steps of the only run
+  tb-confmat diff @first @9                         two steps of the only run
   tb-confmat diff main candidate --fail-if-worse 0.05 --significant
 
 A class got worse if its metric fell by more than the bound; with --significant only if that is also no chance: p-values are those of a
@@ -167,7 +167,7 @@ def _add_metrics(parser: argparse.ArgumentParser) -> None:
 def _add_diff(parser: argparse.ArgumentParser) -> None:
     _add_log(parser)
     for which in ("before", "after"):
-        argument = parser.add_argument(which, metavar=which.upper(), help="RUN, RUN@STEP or @STEP; the last step if left out")
+        argument = parser.add_argument(which, metavar=which.upper(), help="RUN, RUN@STEP or @STEP, which is last if left out")
         argument.completer = _runs  # type: ignore[attr-defined]  # for argcomplete
     parser.add_argument("--tag", help="the tag, if there are several").completer = _tags  # type: ignore[attr-defined]  # for argcomplete
     parser.add_argument("--metric", choices=("recall", "precision"), default="recall", help="of the classes (default: recall)")

@@ -148,10 +148,10 @@ def _is_worse(change: Change, bound: float, significant: bool) -> bool:
 
 def _endpoint(text: str, runs: set[str]) -> tuple[str | None, int | str]:
     """Run and step; a run may be called with an @ itself."""
-    found = re.fullmatch(r"(.*)@(-?\d+)", text)
+    found = re.fullmatch(r"(.*)@(-?\d+|first|last)", text)
     if found is None or text in runs:
         return text, "last"
-    return found[1] or None, int(found[2])
+    return found[1] or None, found[2] if found[2] in ("first", "last") else int(found[2])
 
 
 def _diff_object(

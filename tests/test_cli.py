@@ -273,8 +273,9 @@ def test_diff_in_a_log_of_one_run(tmp_path, run):
     with SummaryWriter(tmp_path / "a@1") as writer:
         for step in (-1, 1):
             add_confusion_matrix(writer, "val", counts(step + 5), step)
-    out = good(run("diff", "@-1", "a@1", "--logdir", str(tmp_path)))
-    assert out.startswith("before: run a@1, tag val, step -1\nafter:  run a@1, tag val, step 1\n")
+    for before, after in [("@-1", "a@1"), ("@first", "@last"), ("a@1@first", "@1")]:
+        out = good(run("diff", before, after, "--logdir", str(tmp_path)))
+        assert out.startswith("before: run a@1, tag val, step -1\nafter:  run a@1, tag val, step 1\n")
 
 
 @pytest.mark.parametrize(
