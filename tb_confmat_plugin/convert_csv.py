@@ -121,6 +121,8 @@ def convert_matrix(
         if len(row) != len(lines):
             file.refuse(f"expected {len(lines)} counts, as there are rows, got {len(row)}", line)
         counts.append([file.as_count(text, line, weights) for text in row])
+    if class_names is not None and len(class_names) != len(counts):
+        file.refuse(f"it has {len(counts):,} classes, but --class-names has {len(class_names):,} names")
     if transposed:
         counts = [list(column) for column in zip(*counts, strict=True)]
     matrix = ConfusionMatrix.from_dense(counts, names if class_names is None else class_names)

@@ -404,6 +404,17 @@ def runs_of(data):
     return sorted({row["run"] for row in records(data)})
 
 
+@pytest.mark.parametrize("name", ["csv-dense", "latex"])
+def test_too_many_classes_for_a_table(run, tmp_path, name):
+    with SummaryWriter(tmp_path) as writer:
+        add_confusion_matrix(writer, "val", ConfusionMatrix.from_coo([7, 9000], [8, 1], [2, 3], 9001), 1)
+    export = ("export", "--logdir", str(tmp_path), "--format")
+    told = "9,001 classes are too many for a table; pass --format csv, a row for each cell above 0"
+    for options in ((), ("--normalize", "true")):
+        assert trouble(run(*export, name, *options)) == told
+    assert [row["count"] for row in records(good(run(*export, "csv")))] == ["2", "3"]
+
+
 def test_export_of_several_runs(run, logdir, tmp_path):
     with SummaryWriter(tmp_path / "third") as writer:
         add_confusion_matrix(writer, "val", [[1, 2], [0, 3]], 1)

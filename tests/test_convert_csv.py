@@ -222,6 +222,7 @@ def test_squares(file):
         (["1,2", "0,4"], ": there is no tag in it; pass --tag", {"tag": None}),
         (["1,2", "0,4,5"], ", line 2: expected 2 counts, as there are rows, got 3", {}),
         (["1,2", "0,4", "1,1"], ", line 1: expected 3 counts, as there are rows, got 2", {}),
+        (["1,2", "0,4"], ": it has 2 classes, but --class-names has 3 names", {"class_names": NAMES}),
         (["1,2", "0,x"], ", line 2: expected a number as count, got 'x'", {}),
         ([",a,b", "b,1,2", "a,3,4"], ": expected the same names above the columns and before the rows, got ['a', 'b'] and ['b', 'a']", {}),
         ([",a,b", "a,1,2", "b,3,4"], ": it has the class names ['a', 'b'], but others were given: ['b', 'a']", {"class_names": ["b", "a"]}),
