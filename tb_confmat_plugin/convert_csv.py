@@ -1,6 +1,7 @@
 """Confusion matrices out of CSV files of predictions or of counts. Nothing is guessed: what was understood is said."""
 
 import csv
+import io
 import os
 import re
 import time
@@ -179,12 +180,24 @@ class _File:
     def __init__(self, path: _Path) -> None:
         self._path = os.fspath(path)
         self.at: dict[str, int] = {}
-        with open(path, encoding="utf-8-sig", newline="") as file:
-            reader = csv.reader(file)
-            rows = [(reader.line_num, [unguarded(text.strip()) for text in row]) for row in reader if row]
+        with open(path, "rb") as file:
+            data = file.read()
+        try:
+            text = data.decode("utf-8").removeprefix("\ufeff")
+        except UnicodeDecodeError as error:
+            line = data.count(b"\n", 0, error.start) + 1
+            self.refuse(f"byte {error.start:,} ({data[error.start]:#04x}) is not UTF-8; save the file as CSV in UTF-8", line)
+        reader = csv.reader(io.StringIO(text, newline=""))
+        try:
+            rows = [(reader.line_num, [unguarded(field.strip()) for field in row]) for row in reader if row]
+        except csv.Error as error:
+            self.refuse(f"{error}; expected CSV, in which quotes come in pairs", reader.line_num)
         if len(rows) < 2:
             self.refuse(f"expected at least two rows, got {len(rows)}")
         self.header = rows[0][1]
+        for separator, name in ((";", "semicolons"), ("\t", "tabs")):
+            if len(self.header) == 1 and separator in self.header[0]:
+                self.refuse(f"its columns seem to be separated by {name}, expected commas; save the file as CSV with commas", rows[0][0])
         self.rows = rows[1:]
 
     def refuse(self, message: str, line: int | None = None) -> NoReturn:

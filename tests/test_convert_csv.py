@@ -123,6 +123,20 @@ def test_predictions_that_cannot_be_understood(file, lines, message):
     refused(convert_predictions, file(*lines), message, "val")
 
 
+def test_files_of_another_kind(file):
+    coded = file("true,predicted", "cat,dog", "löwe,dog", encoding="latin-1")
+    told = ", line 3: byte 24 (0xf6) is not UTF-8; save the file as CSV in UTF-8"
+    refused(convert_predictions, coded, told, "val")
+    for separator, name in ((";", "semicolons"), ("\t", "tabs")):
+        told = f", line 1: its columns seem to be separated by {name}, expected commas; save the file as CSV with commas"
+        lines = "true,predicted,count", "cat,dog,3"
+        refused(convert_predictions, file(*(line.replace(",", separator) for line in lines)), told, "val")
+        refused(convert_matrix, file(*(line.replace(",", separator) for line in lines)), told, "val")
+    long = "true,predicted", f"cat,{'x' * (csv.field_size_limit() + 1)}"
+    told = f", line 2: field larger than field limit ({csv.field_size_limit()}); expected CSV, in which quotes come in pairs"
+    refused(convert_predictions, file(*long), told, "val")
+
+
 def test_names_that_do_not_fit(file):
     unknown = ", line 3: 'emu' is not among the 3 class names"
     refused(convert_predictions, file("true,predicted", "cat,dog", "emu,cat"), unknown, "val", class_names=NAMES)
