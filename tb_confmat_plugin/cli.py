@@ -66,8 +66,9 @@ _CONVERT_EXAMPLES = """examples:
   tb-confmat convert --predictions val.csv --tag val --output runs/first --columns true=label,predicted=guess
   tb-confmat convert --matrix counts.csv --tag val --step 3 --output runs/first
 
-Scalars: {i} stands for the true class, {j} for the predicted one (--transposed exchanges them), {outcome} for tp, tn, fp or fn, {tag} for
-any text, which becomes the tag. The new records go beside the scalars, or to the same runs below --output."""
+Scalars: {i} stands for the true class, {j} for the predicted one (--transposed exchanges them), {outcome} for tp, tn, fp or fn, or
+true_positives and so on, {tag} for any text, which becomes the tag. The new records go beside the scalars, or to the same runs below
+--output."""
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -275,4 +276,6 @@ def _tags(parsed_args: argparse.Namespace, **_: Any) -> list[str]:
     from tb_confmat_plugin.reader import read_confusion_matrices
 
     run = getattr(parsed_args, "run", None)
-    return sorted({logged.tag for logged in read_confusion_matrices(parsed_args.logdir, run=run)})
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", UserWarning)  # a shell is no place for them
+        return sorted({logged.tag for logged in read_confusion_matrices(parsed_args.logdir, run=run)})

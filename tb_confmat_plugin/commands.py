@@ -7,6 +7,7 @@ import math
 import os
 import re
 import sys
+import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from datetime import datetime
@@ -16,7 +17,7 @@ from typing import Any
 from tb_confmat_plugin.changes import Change, aligned, cell_changes, class_changes
 from tb_confmat_plugin.cli import WORSE
 from tb_confmat_plugin.export import FORMATS, guarded
-from tb_confmat_plugin.reader import LoggedMatrices, LoggedMatrix, read_confusion_matrices
+from tb_confmat_plugin.reader import AbsentWarning, LoggedMatrices, LoggedMatrix, absent, listed, read_confusion_matrices
 from tb_confmat_plugin.terminal import Progress, count, draw_matrix, printable, share, table
 
 _MAIN_METRICS = ("accuracy", "balanced_accuracy", "f1_macro", "matthews_corrcoef", "cohen_kappa")
@@ -297,7 +298,9 @@ def _read(args: argparse.Namespace, run: Runs = None, tag: str | None = None, *,
     """The matrices of runs and a tag; if there are none, all, so that a message can say what there is."""
     bar = Progress(sys.stderr, "reading")
     try:
-        found = read_confusion_matrices(args.logdir, run=run, tag=tag, examples=examples, progress=bar)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", AbsentWarning)  # which is an error here, told by `_picked`
+            found = read_confusion_matrices(args.logdir, run=run, tag=tag, examples=examples, progress=bar)
         if not {*_names(run)} <= {logged.run for logged in found} or (tag and not found):
             found = read_confusion_matrices(args.logdir, progress=bar)
     finally:
@@ -313,10 +316,10 @@ def _picked(found: LoggedMatrices, run: Runs, tag: str | None, step: int | str, 
         there = sorted({getattr(logged, what) for logged in found})
         for name in names:
             if name not in there:
-                raise ValueError(f"there is no {what} {name!r}; there {'is' if len(there) == 1 else 'are'} {_listed(there)}")
+                raise ValueError(absent(what, name, there))
         chosen = [name for name in there if name in names or not names]
         if single and len(chosen) > 1:
-            raise ValueError(f"there are several {what}s: {_listed(chosen)}; name one")
+            raise ValueError(f"there are several {what}s: {listed(chosen)}; name one")
         found = LoggedMatrices(logged for logged in found if getattr(logged, what) in chosen)
     if single and step == "all":
         raise ValueError("expected one step, or first or last, got all")
@@ -335,10 +338,6 @@ def _picked(found: LoggedMatrices, run: Runs, tag: str | None, step: int | str, 
 
 def _names(names: Runs) -> list[str]:
     return [names] if isinstance(names, str) else names or []
-
-
-def _listed(names: Sequence[str], most: int = 10) -> str:
-    return ", ".join(map(repr, names[:most])) + (f" and {len(names) - most:,} more" if len(names) > most else "")
 
 
 def _place(logged: LoggedMatrix) -> str:

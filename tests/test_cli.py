@@ -573,6 +573,7 @@ def test_completion(logdir):
     assert completions(f"tb-confmat show --logdir {logdir} --run ") == ["first", "second"]
     assert completions(f"tb-confmat diff --logdir {logdir} s") == ["second"]
     assert completions(f"tb-confmat show --logdir {logdir} --run second --tag ") == ["val"]
+    assert completions(f"tb-confmat show --logdir {logdir} --run third --tag ") == []
     assert completions(f"tb-confmat diff --logdir {logdir} --tag ") == ["train", "val"]
 
 
