@@ -191,6 +191,16 @@ def test_what_was_exported_comes_back(tmp_path):
     assert square.understood == ("a square of 3 classes with names", "rows are true, columns are predicted")
 
 
+def test_a_long_form_has_no_order_of_classes(tmp_path):
+    matrix = ConfusionMatrix.from_dense([[4, 1, 0], [0, 2, 0], [0, 0, 0]], ["owl", "cat", "emu"])
+    path = tmp_path / "cells.csv"
+    path.write_bytes(FORMATS["csv"].write([logged_matrix(".", "val", 0, 0, matrix)], None))
+    alone = convert_matrix(path)
+    assert alone.matrices[0].matrix == ConfusionMatrix.from_dense([[2, 0], [1, 4]], ["cat", "owl"])
+    assert alone.understood[1].endswith("for another order, or more of them, pass --class-names")
+    assert convert_matrix(path, class_names=["owl", "cat", "emu"]).matrices[0].matrix == matrix
+
+
 def test_long_form_with_less(file):
     converted = convert_matrix(file("predicted,true,count,note", "1,0,6,x", "0,0,2,y"), "val", step=8, wall_time=3)
     assert places(converted) == [(".", "val", 8, 3)]
