@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from tb_confmat_plugin.classes import Classes
 from tb_confmat_plugin.metrics import METRICS, Floats, Marginals, divide
 from tb_confmat_plugin.significance import FALSE_DISCOVERY_RATE, benjamini_hochberg, two_proportion_p
 
@@ -48,6 +49,47 @@ class Change:
     def significant(self) -> bool:
         """Whether it is significant at a false discovery rate of 5%."""
         return self.adjusted_p_value <= FALSE_DISCOVERY_RATE
+
+
+def aligned(before: "ConfusionMatrix", after: "ConfusionMatrix") -> tuple["ConfusionMatrix", "ConfusionMatrix", str | None]:
+    """Both matrices with the classes of both, matched by name, and how in words: None where they have the same classes as they are.
+
+    The classes of `before` come first, in its order; a class that a matrix does not have has counts of 0 there.
+
+    Raises:
+      ValueError: different numbers of classes, of which not all have names.
+
+    >>> from tb_confmat_plugin import ConfusionMatrix
+    >>> before = ConfusionMatrix.from_dense([[9, 1], [2, 7]], ["cat", "dog"])
+    >>> after = ConfusionMatrix.from_dense([[8, 0], [3, 5]], ["dog", "owl"])
+    >>> before, after, words = aligned(before, after)
+    >>> after.class_names, after.to_dense().tolist()
+    (('cat', 'dog', 'owl'), [[0, 0, 0], [0, 8, 0], [0, 3, 5]])
+    >>> words
+    "classes differ and are matched by name; only before: 'cat'; only after: 'owl'"
+    """
+    first, second = before.class_names, after.class_names
+    if first is None or second is None:
+        if before.num_classes == after.num_classes:
+            return before, after, None
+        sides = [f"{each.num_classes:,} classes {'with' if each.class_names else 'without'} names" for each in (before, after)]
+        raise ValueError(
+            f"expected the same number of classes, or names in both to match them by, got {sides[0]} and {sides[1]}; "
+            "log both with the names of their classes"
+        )
+    if first == second:
+        return before, after, None
+    classes = Classes.of(len({*first, *second}), list(dict.fromkeys((*first, *second))))
+    index_of = {name: index for index, name in enumerate(classes.names or ())}
+    lone = (("only before", index_of.keys() - set(second)), ("only after", index_of.keys() - set(first)))
+    words = [f"; {which}: {', '.join(map(repr, sorted(names)))}" for which, names in lone if names]
+    matched = _placed(before, first, classes, index_of), _placed(after, second, classes, index_of)
+    return *matched, f"classes differ and are matched by name{''.join(words)}"
+
+
+def _placed(matrix: "ConfusionMatrix", names: tuple[str, ...], classes: Classes, index_of: dict[str, int]) -> "ConfusionMatrix":
+    places = np.array([index_of[name] for name in names], np.int64)
+    return type(matrix).from_coo(places[matrix.rows], places[matrix.cols], matrix.values, len(classes), classes.names)
 
 
 def class_changes(before: "ConfusionMatrix", after: "ConfusionMatrix", metric: str = "recall") -> list[Change]:

@@ -44,12 +44,13 @@ _METRICS_EXAMPLES = """examples:
 _DIFF_EXAMPLES = """examples:
   tb-confmat diff first second                      the last steps of two runs, by recall
   tb-confmat diff first@3 first@9 --metric precision
-  tb-confmat diff @3 @9                             two steps of the only run
+  tb-confmat diff @first @9                         two steps of the only run
   tb-confmat diff main candidate --fail-if-worse 0.05 --significant
 
 A class got worse if its metric fell by more than the bound; with --significant only if that is also no chance: p-values are those of a
 two-proportion z-test, or of Fisher's exact test where an expected count is below 5, adjusted after Benjamini and Hochberg for a false
-discovery rate of 5%. Both take the samples of the two for independent."""
+discovery rate of 5%. Both take the samples of the two for independent. A class
+whose metric was defined before, and is not after, got worse, too."""
 
 _EXPORT_EXAMPLES = """examples:
   tb-confmat export --format csv -o cells.csv       all runs, tags and steps in long form
@@ -65,8 +66,9 @@ _CONVERT_EXAMPLES = """examples:
   tb-confmat convert --predictions val.csv --tag val --output runs/first --columns true=label,predicted=guess
   tb-confmat convert --matrix counts.csv --tag val --step 3 --output runs/first
 
-Scalars: {i} stands for the true class, {j} for the predicted one (--transposed exchanges them), {outcome} for tp, tn, fp or fn, {tag} for
-any text, which becomes the tag. The new records go beside the scalars, or to the same runs below --output."""
+Scalars: {i} stands for the true class, {j} for the predicted one (--transposed exchanges them), {outcome} for tp, tn, fp or fn, or
+true_positives and so on, {tag} for any text, which becomes the tag. The new records go beside the scalars, or to the same runs below
+--output."""
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -166,7 +168,7 @@ def _add_metrics(parser: argparse.ArgumentParser) -> None:
 def _add_diff(parser: argparse.ArgumentParser) -> None:
     _add_log(parser)
     for which in ("before", "after"):
-        argument = parser.add_argument(which, metavar=which.upper(), help="RUN, RUN@STEP or @STEP; the last step if left out")
+        argument = parser.add_argument(which, metavar=which.upper(), help="RUN, RUN@STEP or @STEP, which is last if left out")
         argument.completer = _runs  # type: ignore[attr-defined]  # for argcomplete
     parser.add_argument("--tag", help="the tag, if there are several").completer = _tags  # type: ignore[attr-defined]  # for argcomplete
     parser.add_argument("--metric", choices=("recall", "precision"), default="recall", help="of the classes (default: recall)")
@@ -193,16 +195,19 @@ def _add_convert(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--output", metavar="DIR", help="the log directory to write to; with --logdir beside the scalars if left out")
     parser.add_argument("--tag", help="the tag of the matrices")
     parser.add_argument("--class-names", type=_names, metavar="NAMES", help="in order: cat,dog or @FILE with a name on each line")
+    parser.add_argument("--first-class", type=int, metavar="N", help="the number of the first class, if they are numbers (default: 0)")
     parser.add_argument("--transposed", action="store_true", help="the first axis is the predicted class, not the true one")
     parser.add_argument("--dry-run", action="store_true", help="only say what was understood")
     scalars = parser.add_argument_group("with --logdir")
     scalars.add_argument("--scalars", metavar="PATTERN", help="what the scalars are called (default: several usual names)")
-    scalars.add_argument("--first-class", type=int, default=0, metavar="N", help="the number of the first class (default: 0)")
-    scalars.add_argument("--missing", choices=("refuse", "zero", "skip"), default="refuse", help="what to do about cells that a step lacks")
-    scalars.add_argument("--weights", action="store_true", help="counts need not be whole")
+    about = "what to do about cells that a step lacks (default: refuse)"
+    scalars.add_argument("--missing", choices=("refuse", "zero", "skip"), help=about)
+    counts = parser.add_argument_group("with --logdir and --matrix")
+    counts.add_argument("--weights", action="store_true", help="counts need not be whole")
     files = parser.add_argument_group("with --predictions and --matrix")
-    files.add_argument("--columns", type=_columns, default={}, metavar="true=NAME,...", help="what columns of predictions are called")
-    files.add_argument("--step", type=int, default=0, metavar="N", help="the step of a matrix (default: 0)")
+    files.add_argument("--step", type=int, metavar="N", help="the step, where the file has no column for it (default: 0)")
+    predictions = parser.add_argument_group("with --predictions")
+    predictions.add_argument("--columns", type=_columns, metavar="true=NAME,...", help="what columns are called")
 
 
 def _add_log(parser: argparse.ArgumentParser) -> None:
@@ -271,4 +276,6 @@ def _tags(parsed_args: argparse.Namespace, **_: Any) -> list[str]:
     from tb_confmat_plugin.reader import read_confusion_matrices
 
     run = getattr(parsed_args, "run", None)
-    return sorted({logged.tag for logged in read_confusion_matrices(parsed_args.logdir, run=run)})
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", UserWarning)  # a shell is no place for them
+        return sorted({logged.tag for logged in read_confusion_matrices(parsed_args.logdir, run=run)})

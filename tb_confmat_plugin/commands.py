@@ -7,21 +7,31 @@ import math
 import os
 import re
 import sys
+import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from datetime import datetime
 from itertools import groupby
 from typing import Any
 
-from tb_confmat_plugin.changes import Change, cell_changes, class_changes
+from tb_confmat_plugin.changes import Change, aligned, cell_changes, class_changes
 from tb_confmat_plugin.cli import WORSE
 from tb_confmat_plugin.export import FORMATS, guarded
-from tb_confmat_plugin.reader import LoggedMatrices, LoggedMatrix, read_confusion_matrices
+from tb_confmat_plugin.reader import AbsentWarning, LoggedMatrices, LoggedMatrix, absent, listed, read_confusion_matrices
 from tb_confmat_plugin.terminal import Progress, count, draw_matrix, printable, share, table
 
 _MAIN_METRICS = ("accuracy", "balanced_accuracy", "f1_macro", "matthews_corrcoef", "cohen_kappa")
 _MAIN_CLASS_METRICS = ("support", "predicted", "precision", "recall", "f1")
 _COUNTS = frozenset(("steps", "classes", "samples", "total", "support", "predicted"))
+
+# Options of `convert` that do not go with each source.
+_ONLY_WITH = {
+    "scalars": ("logdir",),
+    "missing": ("logdir",),
+    "weights": ("logdir", "matrix"),
+    "columns": ("predictions",),
+    "step": ("predictions", "matrix"),
+}
 
 Row = dict[str, Any]
 
@@ -112,25 +122,37 @@ def diff_command(args: argparse.Namespace) -> int:
         run, step = _endpoint(text, {logged.run for logged in found})
         pair += _picked(found, run, args.tag, step, single=True)
     before, after = pair
-    matrices = before.matrix, after.matrix
-    classes, cells = class_changes(*matrices, args.metric), cell_changes(*matrices)
-    worse = [change for change in classes if bound is not None and change.change < -bound and (change.significant or not args.significant)]
+    first, second, differ = aligned(before.matrix, after.matrix)
+    if differ is not None:
+        print(f"tb-confmat: {printable(differ)}", file=sys.stderr)
+    classes, cells = class_changes(first, second, args.metric), cell_changes(first, second)
+    worse = [] if bound is None else [change for change in classes if _is_worse(change, bound, args.significant)]
     if args.format == "json":
         _print_json(_diff_object(before, after, args.metric, classes, cells, worse))
     else:
         _print_diff(before, after, args, classes, cells)
     for change in worse:
-        fall = f"{args.metric} fell by {-change.change:.3f}, from {change.before:.3f} to {change.after:.3f}"
-        print(f"tb-confmat: worse: {printable(change.true)}: {fall}, more than {bound:g}", file=sys.stderr)
+        fall = f"fell by {-change.change:.3f}, from {change.before:.3f} to {change.after:.3f}, more than {bound:g}"
+        if math.isnan(change.after):
+            reason = "the class has no samples" if args.metric == "recall" else "the class is never predicted"
+            fall = f"was {change.before:.3f} and is undefined now: {reason}"
+        print(f"tb-confmat: worse: {printable(change.true)}: {args.metric} {fall}", file=sys.stderr)
     return WORSE if worse else 0
+
+
+def _is_worse(change: Change, bound: float, significant: bool) -> bool:
+    """Whether it makes the command fail; what became undefined does, as no test can say that it is as good as before."""
+    if math.isnan(change.after):
+        return not math.isnan(change.before)
+    return change.change < -bound and (change.significant or not significant)
 
 
 def _endpoint(text: str, runs: set[str]) -> tuple[str | None, int | str]:
     """Run and step; a run may be called with an @ itself."""
-    found = re.fullmatch(r"(.*)@(-?\d+)", text)
+    found = re.fullmatch(r"(.*)@(-?\d+|first|last)", text)
     if found is None or text in runs:
         return text, "last"
-    return found[1] or None, int(found[2])
+    return found[1] or None, found[2] if found[2] in ("first", "last") else int(found[2])
 
 
 def _diff_object(
@@ -207,6 +229,7 @@ def convert_command(args: argparse.Namespace) -> int:
     from tb_confmat_plugin.convert import convert_scalars, write_log
     from tb_confmat_plugin.convert_csv import convert_matrix, convert_predictions
 
+    _refuse_options_of_others(args)
     if args.logdir is None and args.output is None:
         raise ValueError("pass --output with the log directory to write to")
     if args.predictions is not None:
@@ -214,9 +237,24 @@ def convert_command(args: argparse.Namespace) -> int:
             raise ValueError("predictions have no tag; pass --tag")
         if args.transposed:
             raise ValueError("the columns say which class is true and which predicted; exchange them with --columns, not with --transposed")
-        found = convert_predictions(args.predictions, args.tag, columns=args.columns, class_names=args.class_names)
+        found = convert_predictions(
+            args.predictions,
+            args.tag,
+            step=args.step,
+            columns=args.columns,
+            class_names=args.class_names,
+            first_class=args.first_class,
+        )
     elif args.matrix is not None:
-        found = convert_matrix(args.matrix, args.tag, step=args.step, class_names=args.class_names, transposed=args.transposed)
+        found = convert_matrix(
+            args.matrix,
+            args.tag,
+            step=args.step,
+            class_names=args.class_names,
+            first_class=args.first_class,
+            transposed=args.transposed,
+            weights=args.weights,
+        )
     else:
         if "://" in (args.output or args.logdir):
             raise ValueError(f"cannot write to {args.output or args.logdir}; pass a local directory as --output")
@@ -228,8 +266,8 @@ def convert_command(args: argparse.Namespace) -> int:
                 tag=args.tag,
                 class_names=args.class_names,
                 transposed=args.transposed,
-                first_class=args.first_class,
-                missing=args.missing,
+                first_class=args.first_class or 0,
+                missing=args.missing or "refuse",
                 weights=args.weights,
                 progress=bar,
             )
@@ -245,6 +283,14 @@ def convert_command(args: argparse.Namespace) -> int:
     return 0
 
 
+def _refuse_options_of_others(args: argparse.Namespace) -> None:
+    source = next(name for name in ("logdir", "predictions", "matrix") if getattr(args, name) is not None)
+    for option, sources in _ONLY_WITH.items():
+        given = getattr(args, option)
+        if source not in sources and given is not None and given is not False:  # 0 is a step
+            raise ValueError(f"--{option} says nothing about --{source}; leave it out")
+
+
 Runs = str | list[str] | None  # one, some or all
 
 
@@ -252,7 +298,9 @@ def _read(args: argparse.Namespace, run: Runs = None, tag: str | None = None, *,
     """The matrices of runs and a tag; if there are none, all, so that a message can say what there is."""
     bar = Progress(sys.stderr, "reading")
     try:
-        found = read_confusion_matrices(args.logdir, run=run, tag=tag, examples=examples, progress=bar)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", AbsentWarning)  # which is an error here, told by `_picked`
+            found = read_confusion_matrices(args.logdir, run=run, tag=tag, examples=examples, progress=bar)
         if not {*_names(run)} <= {logged.run for logged in found} or (tag and not found):
             found = read_confusion_matrices(args.logdir, progress=bar)
     finally:
@@ -268,10 +316,10 @@ def _picked(found: LoggedMatrices, run: Runs, tag: str | None, step: int | str, 
         there = sorted({getattr(logged, what) for logged in found})
         for name in names:
             if name not in there:
-                raise ValueError(f"there is no {what} {name!r}; there {'is' if len(there) == 1 else 'are'} {_listed(there)}")
+                raise ValueError(absent(what, name, there))
         chosen = [name for name in there if name in names or not names]
         if single and len(chosen) > 1:
-            raise ValueError(f"there are several {what}s: {_listed(chosen)}; name one")
+            raise ValueError(f"there are several {what}s: {listed(chosen)}; name one")
         found = LoggedMatrices(logged for logged in found if getattr(logged, what) in chosen)
     if single and step == "all":
         raise ValueError("expected one step, or first or last, got all")
@@ -290,10 +338,6 @@ def _picked(found: LoggedMatrices, run: Runs, tag: str | None, step: int | str, 
 
 def _names(names: Runs) -> list[str]:
     return [names] if isinstance(names, str) else names or []
-
-
-def _listed(names: Sequence[str], most: int = 10) -> str:
-    return ", ".join(map(repr, names[:most])) + (f" and {len(names) - most:,} more" if len(names) > most else "")
 
 
 def _place(logged: LoggedMatrix) -> str:

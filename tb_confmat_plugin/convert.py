@@ -22,6 +22,7 @@ from tb_confmat_plugin.summary import classes_summary, matrix_summary
 PATTERNS = ("{tag}_conf_{i}_{j}", "{tag}/{outcome}", "{tag}_{outcome}")
 MISSING = ("refuse", "zero", "skip")
 _OUTCOMES = {"tn": (0, 0), "fp": (0, 1), "fn": (1, 0), "tp": (1, 1)}
+_OUTCOME = r"(?i:[tf][pn]|(?:true|false)_(?:positive|negative)s?)"
 _LARGEST_EXACT = 2**24  # of the 32-bit floats that scalars are
 _SEPARATORS = "/_-. "
 
@@ -84,8 +85,9 @@ def convert_scalars(
 
     Args:
       logdir: a log directory, as for `read_confusion_matrices`.
-      pattern: what the scalars are called: {i} stands for the true class, {j} for the predicted one, {outcome} for tp, tn, fp or fn (of
-        which class 1 is the positive one), {tag} for any text, which becomes the tag. Each of PATTERNS if left out.
+      pattern: what the scalars are called: {i} stands for the true class, {j} for the predicted one, {outcome} for tp, tn, fp or fn, or
+        true_positives and so on (of which class 1 is the positive one), {tag} for any text, which becomes the tag. Each of PATTERNS if
+        left out.
       tag: the tag of the matrices, where the pattern has no {tag} or there is only one.
       class_names: the names of the classes in order. In the scalars' names there may be these or numbers.
       transposed: whether {i} is the predicted class instead, and {j} the true one.
@@ -106,6 +108,7 @@ def convert_scalars(
     series, seen = _scalars(logdir, patterns, progress)
     if not series:
         names = ", ".join(map(repr, sorted(seen)[:5]))
+        _refuse_unknown_names([pattern] if pattern else PATTERNS, seen, class_names)
         raise ValueError(
             f"no scalars in {os.fspath(logdir)} are called like {' or '.join([pattern] if pattern else PATTERNS)}"
             + (f"; there are {len(seen)}, such as {names}; pass --scalars with their pattern" if seen else "; it has no scalars at all")
@@ -144,15 +147,27 @@ _Cells = dict[tuple[_Said, _Said], _Scalar]
 _Steps = dict[int, _Cells]
 
 
-def _compiled(pattern: str, class_names: Sequence[str] | None) -> tuple[re.Pattern[str], str]:
-    """What the names must match, and the tag where they do not tell it."""
-    names = "|".join(map(re.escape, sorted(class_names or (), key=len, reverse=True)))
+def _refuse_unknown_names(patterns: Sequence[str], seen: set[str], class_names: Sequence[str] | None) -> None:
+    """Tells of scalars that would fit if what they have in place of numbers were names of classes."""
+    for pattern in patterns:
+        anything, _ = _compiled(pattern, class_names, known=False)
+        for name in sorted(seen):
+            if (found := anything.fullmatch(name)) and "i" in (groups := found.groupdict()):
+                raise ValueError(
+                    f"{name!r} is like {pattern} only if {groups['i']!r} and {groups['j']!r} are names of classes; "
+                    "pass --class-names with all of them in order"
+                )
+
+
+def _compiled(pattern: str, class_names: Sequence[str] | None, *, known: bool = True) -> tuple[re.Pattern[str], str]:
+    """What the names must match, and the tag where they do not tell it; classes may be called anything if they are not known."""
+    names = "|".join(map(re.escape, sorted(class_names or (), key=len, reverse=True))) if known else ".+"
     number = r"0|[1-9]\d*"
     groups = {
         "{tag}": "(?P<tag>.+?)",
         "{i}": rf"(?P<i>{number}{'|' * bool(names)}{names})",
         "{j}": rf"(?P<j>{number}{'|' * bool(names)}{names})",
-        "{outcome}": "(?P<outcome>(?i:tp|tn|fp|fn))",
+        "{outcome}": f"(?P<outcome>{_OUTCOME})",
     }
     used = [group for group in groups if group in pattern]
     if {"{i}", "{j}", "{outcome}"} & set(used) not in ({"{i}", "{j}"}, {"{outcome}"}) or any(pattern.count(group) > 1 for group in used):
@@ -200,7 +215,8 @@ def _meaning(name: str, patterns: Sequence[tuple[re.Pattern[str], str]]) -> tupl
             groups = found.groupdict()
             tag = groups.get("tag", literal)
             if "outcome" in groups:
-                return tag, *_OUTCOMES[groups["outcome"].lower()]
+                words = groups["outcome"].lower().split("_")
+                return tag, *_OUTCOMES[words[0] if len(words) == 1 else words[0][0] + words[1][0]]
             return tag, groups["i"], groups["j"]
     return None
 

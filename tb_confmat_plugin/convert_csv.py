@@ -1,6 +1,7 @@
 """Confusion matrices out of CSV files of predictions or of counts. Nothing is guessed: what was understood is said."""
 
 import csv
+import io
 import os
 import re
 import time
@@ -25,8 +26,10 @@ def convert_predictions(
     path: _Path,
     tag: str,
     *,
+    step: int | None = None,
     columns: Mapping[str, str] | None = None,
     class_names: Sequence[str] | None = None,
+    first_class: int | None = None,
     wall_time: float | None = None,
 ) -> Converted:
     """Counts a CSV file of predictions with a row for each sample.
@@ -35,8 +38,10 @@ def convert_predictions(
       path: the file, in UTF-8, with a header: its columns "true" and "predicted" hold class names, or numbers from 0; "step" (an integer),
         "run" and "weight" are used if they are there.
       tag: the tag of the matrices.
+      step: the step, where the file has no column for it; 0 if left out.
       columns: what these columns are called in the file, where it is otherwise: {"true": "label"}.
       class_names: the names of the classes in order; found in the file and sorted if left out and labels are names.
+      first_class: the number of the first class; to be told where classes are numbers and none is 0.
       wall_time: the time of all matrices, seconds since the epoch; now if left out.
 
     Returns:
@@ -50,19 +55,19 @@ def convert_predictions(
         raise ValueError(f"expected columns to be called otherwise among {', '.join(PREDICTION_COLUMNS)}, got {unknown[0]!r}")
     file = _File(path)
     file.find_columns(PREDICTION_COLUMNS, needed=2, called=columns or {})
-    classes, index_of, about = file.classes(class_names)
+    classes, index_of, about = file.classes(class_names, first_class)
     now = time.time() if wall_time is None else wall_time
     cells: dict[tuple[str, str, int, float], _Cells] = {}
     true, predicted = file.at["true"], file.at["predicted"]
     for line, row in file.rows:
-        place = file.run(line, row), tag, file.step(line, row, 0), now
+        place = file.run(line, row), tag, file.step(line, row, step), now
         weight = file.number(line, row, "weight", 1)
         cells.setdefault(place, []).append((index_of[row[true]], index_of[row[predicted]], weight))
     used = ", ".join(f"{name} in column {file.header[at]!r}" for name, at in file.at.items())
     understood = (
         f"{len(file.rows):,} predictions: {used}",
         about,
-        *(["no column 'step', so that all is step 0"] if "step" not in file.at else []),
+        *([f"no column 'step', so that all is step {step or 0}"] if "step" not in file.at else []),
         *file.left_out(),
     )
     return Converted(_counted(file, cells, classes), understood)
@@ -72,9 +77,11 @@ def convert_matrix(
     path: _Path,
     tag: str | None = None,
     *,
-    step: int = 0,
+    step: int | None = None,
     class_names: Sequence[str] | None = None,
+    first_class: int | None = None,
     transposed: bool = False,
+    weights: bool = False,
     wall_time: float | None = None,
 ) -> Converted:
     """Reads a CSV file of counts: in long form with the columns "true", "predicted" and "count", or as a square.
@@ -83,9 +90,11 @@ def convert_matrix(
       path: the file, in UTF-8. In long form "run", "tag", "step" and "wall_time" are used if they are there. A square may have the names
         of the classes above its columns and before its rows.
       tag: the tag of the matrices, needed where the file has no column for it.
-      step: the step, where the file has no column for it.
+      step: the step, where the file has no column for it; 0 if left out.
       class_names: the names of the classes in order, where a file does not tell them.
+      first_class: in long form as for `convert_predictions`.
       transposed: whether the rows of a square are the predicted classes.
+      weights: whether counts need not be whole.
       wall_time: the time, where the file has no column for it, seconds since the epoch; now if left out.
 
     Raises:
@@ -96,7 +105,9 @@ def convert_matrix(
     if {"true", "predicted", "count"} <= set(file.header):
         if transposed:
             file.refuse("the columns say which class is true and which predicted; leave --transposed out")
-        return _long_form(file, tag, step, class_names, now)
+        return _long_form(file, tag, step, class_names, first_class, weights, now)
+    if first_class is not None:
+        file.refuse("a square tells its classes by their places; leave --first-class out")
     if tag is None:
         file.refuse("there is no tag in it; pass --tag")
     named = not _is_number(file.header[0])
@@ -110,7 +121,9 @@ def convert_matrix(
     for line, row in lines:
         if len(row) != len(lines):
             file.refuse(f"expected {len(lines)} counts, as there are rows, got {len(row)}", line)
-        counts.append([file.as_number(text, "count", line) for text in row])
+        counts.append([file.as_count(text, line, weights) for text in row])
+    if class_names is not None and len(class_names) != len(counts):
+        file.refuse(f"it has {len(counts):,} classes, but --class-names has {len(class_names):,} names")
     if transposed:
         counts = [list(column) for column in zip(*counts, strict=True)]
     matrix = ConfusionMatrix.from_dense(counts, names if class_names is None else class_names)
@@ -120,19 +133,25 @@ def convert_matrix(
         f"a square of {len(counts):,} classes {'with' if named else 'without'} names",
         axes if sure else f"{axes}; if it is the other way round, pass --transposed",
     )
-    return Converted(LoggedMatrices([logged_matrix(".", tag, step, now, matrix)]), understood)
+    return Converted(LoggedMatrices([logged_matrix(".", tag, step or 0, now, matrix)]), understood)
 
 
-def _long_form(file: "_File", tag: str | None, step: int, class_names: Sequence[str] | None, now: float) -> Converted:
+def _long_form(
+    file: "_File", tag: str | None, step: int | None, class_names: Sequence[str] | None, first_class: int | None, weights: bool, now: float
+) -> Converted:
     file.find_columns(CELL_COLUMNS, needed=3, called={})
     if tag is None and "tag" not in file.at:
         file.refuse("there is no column 'tag'; pass --tag")
-    classes, index_of, about = file.classes(class_names)
+    classes, index_of, about = file.classes(class_names, first_class)
     cells: dict[tuple[str, str, int, float], _Cells] = {}
+    lines: dict[tuple[object, ...], int] = {}
     for line, row in file.rows:
         place = file.run(line, row), tag or file.text(row, "tag"), file.step(line, row, step), file.number(line, row, "wall_time", now)
-        cell = index_of[file.text(row, "true")], index_of[file.text(row, "predicted")], file.number(line, row, "count", 0)
-        cells.setdefault(place, []).append(cell)
+        cell = index_of[file.text(row, "true")], index_of[file.text(row, "predicted")]
+        if (first := lines.setdefault((*place[:3], *cell), line)) != line:
+            told = f"true {file.text(row, 'true')!r}, predicted {file.text(row, 'predicted')!r} stands in line {first} already"
+            file.refuse(f"{told}; for several steps, tags or runs give the file columns of these names, else add the counts up", line)
+        cells.setdefault(place, []).append((*cell, file.as_count(file.text(row, "count"), line, weights)))
     understood = (f"{len(file.rows):,} cells in long form", about, *file.left_out())
     return Converted(_counted(file, cells, classes), understood)
 
@@ -161,12 +180,24 @@ class _File:
     def __init__(self, path: _Path) -> None:
         self._path = os.fspath(path)
         self.at: dict[str, int] = {}
-        with open(path, encoding="utf-8-sig", newline="") as file:
-            reader = csv.reader(file)
-            rows = [(reader.line_num, [unguarded(text.strip()) for text in row]) for row in reader if row]
+        with open(path, "rb") as file:
+            data = file.read()
+        try:
+            text = data.decode("utf-8").removeprefix("\ufeff")
+        except UnicodeDecodeError as error:
+            line = data.count(b"\n", 0, error.start) + 1
+            self.refuse(f"byte {error.start:,} ({data[error.start]:#04x}) is not UTF-8; save the file as CSV in UTF-8", line)
+        reader = csv.reader(io.StringIO(text, newline=""))
+        try:
+            rows = [(reader.line_num, [unguarded(field.strip()) for field in row]) for row in reader if row]
+        except csv.Error as error:
+            self.refuse(f"{error}; expected CSV, in which quotes come in pairs", reader.line_num)
         if len(rows) < 2:
             self.refuse(f"expected at least two rows, got {len(rows)}")
         self.header = rows[0][1]
+        for separator, name in ((";", "semicolons"), ("\t", "tabs")):
+            if len(self.header) == 1 and separator in self.header[0]:
+                self.refuse(f"its columns seem to be separated by {name}, expected commas; save the file as CSV with commas", rows[0][0])
         self.rows = rows[1:]
 
     def refuse(self, message: str, line: int | None = None) -> NoReturn:
@@ -197,19 +228,25 @@ class _File:
     def as_number(self, text: str, name: str, line: int) -> float:
         if not _is_number(text):
             self.refuse(f"expected a number as {name}, got {text!r}", line)
+        if float(text) < 0:
+            self.refuse(f"expected {name} as at least 0, got {float(text):g}", line)
         return float(text)
 
-    def number(self, line: int, row: list[str], name: str, without: float) -> float:
-        if name not in self.at:
-            return without
-        found = self.as_number(self.text(row, name), name, line)
-        if found < 0:
-            self.refuse(f"expected {name} as at least 0, got {found:g}", line)
+    def as_count(self, text: str, line: int, weights: bool) -> float:
+        found = self.as_number(text, "count", line)
+        if not weights and not found.is_integer():
+            way_out = "shares cannot be turned into counts, and for sums of sample weights pass --weights"
+            self.refuse(f"expected a count, got {found:g}; {way_out}", line)
         return found
 
-    def step(self, line: int, row: list[str], without: int) -> int:
+    def number(self, line: int, row: list[str], name: str, without: float) -> float:
+        return self.as_number(self.text(row, name), name, line) if name in self.at else without
+
+    def step(self, line: int, row: list[str], without: int | None) -> int:
         if "step" not in self.at:
-            return without
+            return without or 0
+        if without is not None:
+            self.refuse("there is a column for the step; leave --step out")
         text = self.text(row, "step")
         if not re.fullmatch(r"[-+]?\d{1,15}", text):
             self.refuse(f"expected an integer as step, got {text!r}", line)
@@ -223,7 +260,7 @@ class _File:
             self.refuse(f"expected a run as the path of a directory below the output, got {name!r}", line)
         return name
 
-    def classes(self, class_names: Sequence[str] | None) -> tuple[Classes, dict[str, int], str]:
+    def classes(self, class_names: Sequence[str] | None, first_class: int | None) -> tuple[Classes, dict[str, int], str]:
         """The classes, the index of each label, and how they were understood."""
         lines: dict[str, int] = {}
         columns = [(self.at[name], name) for name in ("true", "predicted")]
@@ -233,16 +270,14 @@ class _File:
                     if not row[at]:
                         self.refuse(f"the {name} class is empty; leave such rows out", line)
                     lines[row[at]] = line
-        if class_names is not None and set(lines) <= set(class_names):
+        named = class_names is not None and set(lines) <= set(class_names)
+        if not named and all(re.fullmatch(r"0|[1-9]\d{0,8}", label) for label in lines):
+            return self._numbered(lines, class_names, first_class)
+        if first_class is not None:
+            self.refuse("classes are told by their names; leave --first-class out")
+        if class_names is not None and named:
             index_of = {name: index for index, name in enumerate(class_names)}
             return Classes.of(len(class_names), class_names), index_of, f"{len(class_names):,} classes by the names that were given"
-        if all(re.fullmatch(r"0|[1-9]\d{0,8}", label) for label in lines):
-            index_of = {label: int(label) for label in lines}
-            most = max(index_of, key=lambda label: index_of[label])
-            if class_names is not None and index_of[most] >= len(class_names):
-                self.refuse(f"class {most} is beyond the {len(class_names)} class names, which begin at 0", lines[most])
-            classes = Classes.of(max(index_of[most] + 1, 2) if class_names is None else len(class_names), class_names)
-            return classes, index_of, f"{len(classes):,} classes by their numbers from 0"
         if all(map(_is_number, lines)):
             odd = next(label for label in lines if not re.fullmatch(r"0|[1-9]\d{0,8}", label))
             self.refuse(f"expected classes as names, or as whole numbers from 0, got {odd}", lines[odd])
@@ -253,6 +288,23 @@ class _File:
         shown = ", ".join(names[:5]) + (", ..." if len(names) > 5 else "")
         about = f"{len(names):,} classes in alphabetical order ({shown}); for another order, or more of them, pass --class-names"
         return Classes.of(len(names), names), {name: index for index, name in enumerate(names)}, about
+
+    def _numbered(
+        self, lines: dict[str, int], class_names: Sequence[str] | None, first_class: int | None
+    ) -> tuple[Classes, dict[str, int], str]:
+        """`classes` that are numbers."""
+        least, most = min(lines, key=int), max(lines, key=int)
+        if first_class is None and int(least) > 0:
+            way_out = f"pass --first-class {least} if there is none before it, or else the number of the first"
+            self.refuse(f"the first class is {least}; {way_out}")
+        first = first_class or 0
+        if int(least) < first:
+            self.refuse(f"there is a class {least}, but the first one is {first}; pass --first-class with the least", lines[least])
+        index_of = {label: int(label) - first for label in lines}
+        if class_names is not None and index_of[most] >= len(class_names):
+            self.refuse(f"class {most} is beyond the {len(class_names)} class names, which begin at {first}", lines[most])
+        classes = Classes.of(max(index_of[most] + 1, 2) if class_names is None else len(class_names), class_names)
+        return classes, index_of, f"{len(classes):,} classes by their numbers from {first}"
 
 
 def _is_number(text: str) -> bool:

@@ -7,6 +7,7 @@ import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+from tb_confmat_plugin.matrix import DENSE_LIMIT
 from tb_confmat_plugin.page import page_html
 from tb_confmat_plugin.reader import LoggedMatrix
 from tb_confmat_plugin.terminal import printable
@@ -141,6 +142,8 @@ def _title(logged: LoggedMatrix) -> str:
 def _table(logged: LoggedMatrix, normalize: str | None) -> tuple[list[str], list[list[float | None]]]:
     """Names, and counts or shares as rows, None where a share is undefined."""
     matrix = logged.matrix
+    if matrix.num_classes**2 * 8 > DENSE_LIMIT:
+        raise ValueError(f"{matrix.num_classes:,} classes are too many for a table; pass --format csv, a row for each cell above 0")
     names = [matrix.classes[index] for index in range(matrix.num_classes)]
     dense = matrix.to_dense() if normalize is None else matrix.normalize(normalize)
     # NaN is the one number that differs from itself.
@@ -184,6 +187,10 @@ _TEX = {letter: f"\\{letter}" for letter in "&%$#_{}"} | {
     "\\": "\\textbackslash{}",
     "<": "\\textless{}",
     ">": "\\textgreater{}",
+    "|": "\\textbar{}",
+    '"': "{\\char34}",  # which babel makes a command of in some languages
+    "[": "{[}",  # the end of a row would take these two for its own
+    "*": "{*}",
 }
 
 

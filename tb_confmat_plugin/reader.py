@@ -7,7 +7,7 @@ plugin, or at least the magic number of a record.
 import math
 import os
 import warnings
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -142,7 +142,7 @@ def read_confusion_matrices(
 
     Returns:
       A list of `LoggedMatrix`, each with run, tag, step, wall_time and matrix, sorted by the first three; its `to_dataframe()` gives all
-      cells to pandas.
+      cells to pandas. A run or tag that is not there is told in a warning, with those that are.
 
     Raises:
       FileNotFoundError, NotADirectoryError: there is no such directory.
@@ -161,7 +161,8 @@ def read_confusion_matrices(
     if errors not in ("warn", "raise"):
         raise ValueError(f"expected errors as 'warn' or 'raise', got {errors!r}")
     wanted = [run] if isinstance(run, str) else run
-    files = [file for file in find_event_files(logdir) if wanted is None or file.run in wanted]
+    there = find_event_files(logdir)
+    files = [file for file in there if wanted is None or file.run in wanted]
     on_read = meter(files, progress)
     runs: dict[str, _Run] = {}
     damage: list[Exception] = []
@@ -172,7 +173,26 @@ def read_confusion_matrices(
         raise damage[0]
     for error in damage:
         warnings.warn(str(error), UserWarning, stacklevel=2)
+    tags = {its_tag for each in runs.values() for its_tag in each.tags()}
+    for what, names, known in (("run", wanted or (), {file.run for file in there}), ("tag", () if tag is None else (tag,), tags)):
+        for name in names if files or what == "run" else ():
+            if name not in known:
+                warnings.warn(absent(what, name, sorted(known)), AbsentWarning, stacklevel=2)
     return found
+
+
+class AbsentWarning(UserWarning):
+    """What was asked for is not in the log."""
+
+
+def absent(what: str, name: str, there: Sequence[str]) -> str:
+    """What is said of a name that is not there, with those that are."""
+    return f"there is no {what} {name!r}; there {'is' if len(there) == 1 else 'are'} {listed(there) or 'none'}"
+
+
+def listed(names: Sequence[str], most: int = 10) -> str:
+    """Names in a message, the first of many."""
+    return ", ".join(map(repr, names[:most])) + (f" and {len(names) - most:,} more" if len(names) > most else "")
 
 
 class _Run:
@@ -225,6 +245,10 @@ class _Run:
                 self._examples[value.tag, event.step] = record
             elif content == IMAGES_CONTENT:
                 self._packs[value.tag] = record
+
+    def tags(self) -> set[str]:
+        """The tags of its matrices."""
+        return {tag for tag, _ in self._matrices}
 
     def matrices(self, tag: str | None, damage: list[Exception]) -> Iterable[LoggedMatrix]:
         """The matrices of all files, sorted."""

@@ -3,7 +3,7 @@ import pytest
 import scipy.stats
 
 from tb_confmat_plugin import ConfusionMatrix
-from tb_confmat_plugin.changes import cell_changes, class_changes
+from tb_confmat_plugin.changes import aligned, cell_changes, class_changes
 
 NAMES = ["cat", "dog", "owl", "ant"]
 BEFORE = ConfusionMatrix.from_dense([[90, 10, 0, 0], [5, 95, 0, 0], [0, 3, 1, 0], [0, 0, 0, 0]], NAMES)
@@ -63,6 +63,35 @@ def test_a_class_that_came_to_be():
     assert np.isnan([change.before, change.change, change.p_value]).all()
     assert not change.significant
     assert cell_changes(ConfusionMatrix.from_dense([[3]]), ConfusionMatrix.from_dense([[4]])) == []
+
+
+def cells_by_name(matrix):
+    names = [matrix.classes[index] for index in range(matrix.num_classes)]
+    return {(names[i], names[j]): count for (i, j), count in np.ndenumerate(matrix.to_dense()) if count}
+
+
+def test_aligned_by_name():
+    order = [2, 0, 3, 1]
+    moved = ConfusionMatrix.from_dense(AFTER.to_dense()[np.ix_(order, order)], [NAMES[index] for index in order])
+    assert aligned(BEFORE, moved) == (BEFORE, AFTER, "classes differ and are matched by name")
+    other = ConfusionMatrix.from_dense([[4, 1, 2], [0, 3, 0], [5, 0, 6]], ["emu", "dog", "bee"])
+    first, second, words = aligned(BEFORE, other)
+    assert first.class_names == second.class_names == (*NAMES, "emu", "bee")
+    assert (cells_by_name(first), cells_by_name(second)) == (cells_by_name(BEFORE), cells_by_name(other))
+    assert words == "classes differ and are matched by name; only before: 'ant', 'cat', 'owl'; only after: 'bee', 'emu'"
+
+
+def test_aligned_as_they_are():
+    assert aligned(BEFORE, AFTER) == (BEFORE, AFTER, None)
+    numbered = ConfusionMatrix.from_dense(AFTER.to_dense())
+    assert aligned(BEFORE, numbered) == (BEFORE, numbered, None)
+    assert aligned(numbered, numbered) == (numbered, numbered, None)
+    message = (
+        "^expected the same number of classes, or names in both to match them by, got 4 classes with names and 2 classes without names; "
+        "log both with the names of their classes$"
+    )
+    with pytest.raises(ValueError, match=message):
+        aligned(BEFORE, ConfusionMatrix.from_dense([[1, 2], [0, 3]]))
 
 
 @pytest.mark.parametrize("compare", [class_changes, cell_changes])

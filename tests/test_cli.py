@@ -241,12 +241,41 @@ def test_the_exit_code_for_ci(run):
     assert trouble(run("diff", "first", "second", "--significant")).startswith("--significant says which falls make the command fail; pass")
 
 
+@pytest.mark.parametrize(
+    ("metric", "after", "reason"),
+    [
+        ("recall", [[9, 1, 0], [0, 0, 0], [0, 2, 5]], "was 0.800 and is undefined now: the class has no samples"),
+        ("precision", [[9, 0, 1], [4, 0, 1], [0, 0, 5]], "was 0.667 and is undefined now: the class is never predicted"),
+    ],
+)
+@pytest.mark.parametrize("options", [(), ("--significant",)])
+def test_a_class_that_became_undefined_is_worse(tmp_path, run, metric, after, reason, options):
+    with SummaryWriter(tmp_path) as writer:
+        for step, matrix in enumerate([[[9, 1, 0], [1, 4, 0], [0, 1, 4]], after]):
+            add_confusion_matrix(writer, "val", matrix, step, class_names=NAMES)
+    diff = ("diff", "@0", "@1", "--logdir", str(tmp_path), "--metric", metric, "--format", "json", "--fail-if-worse", "1", *options)
+    code, out, err = run(*diff)
+    assert (code, err, json.loads(out)["worse"]) == (1, f"tb-confmat: worse: dog: {metric} {reason}\n", ["dog"])
+    good(run("diff", "@1", "@0", *diff[3:]))
+
+
+def test_diff_of_other_classes(tmp_path, run):
+    with SummaryWriter(tmp_path) as writer:
+        add_confusion_matrix(writer, "val", [[9, 1], [2, 8]], 0, class_names=["cat", "dog"])
+        add_confusion_matrix(writer, "val", [[7, 3, 0], [2, 6, 2], [0, 0, 4]], 1, class_names=["dog", "cat", "owl\x1b"])
+    code, out, err = run("diff", "@0", "@1", "--logdir", str(tmp_path), "--format", "json")
+    assert (code, err) == (0, "tb-confmat: classes differ and are matched by name; only after: 'owl\\x1b'\n")
+    found = {each["class"]: (each["before"], each["after"]) for each in json.loads(out)["classes"]}
+    assert found == {"cat": (0.9, 0.6), "dog": (0.8, 0.7), "owl\x1b": (None, 1)}
+
+
 def test_diff_in_a_log_of_one_run(tmp_path, run):
     with SummaryWriter(tmp_path / "a@1") as writer:
         for step in (-1, 1):
             add_confusion_matrix(writer, "val", counts(step + 5), step)
-    out = good(run("diff", "@-1", "a@1", "--logdir", str(tmp_path)))
-    assert out.startswith("before: run a@1, tag val, step -1\nafter:  run a@1, tag val, step 1\n")
+    for before, after in [("@-1", "a@1"), ("@first", "@last"), ("a@1@first", "@1")]:
+        out = good(run("diff", before, after, "--logdir", str(tmp_path)))
+        assert out.startswith("before: run a@1, tag val, step -1\nafter:  run a@1, tag val, step 1\n")
 
 
 @pytest.mark.parametrize(
@@ -277,6 +306,18 @@ def test_diff_in_a_log_of_one_run(tmp_path, run):
         (
             ["convert", "--predictions", "x.csv", "--output", "new", "--tag", "val", "--transposed"],
             "the columns say which class is true and which predicted; exchange them with --columns, not with --transposed",
+        ),
+        *(
+            (
+                ["convert", f"--{source}", "x", "--output", "new", "--tag", "val", f"--{option}", *value],
+                f"--{option} says nothing about --{source}; leave it out",
+            )
+            for source, options in {
+                "predictions": (("scalars", "foo"), ("missing", "refuse"), ("weights",)),
+                "matrix": (("scalars", "foo"), ("missing", "zero"), ("columns", "true=label")),
+                "logdir": (("columns", "true=label"), ("step", "0")),
+            }.items()
+            for option, *value in options
         ),
         (["convert", "--logdir", "s3://bucket/runs"], "cannot write to s3://bucket/runs; pass a local directory as --output"),
     ],
@@ -361,6 +402,17 @@ def test_export(run, logdir, tmp_path):
 
 def runs_of(data):
     return sorted({row["run"] for row in records(data)})
+
+
+@pytest.mark.parametrize("name", ["csv-dense", "latex"])
+def test_too_many_classes_for_a_table(run, tmp_path, name):
+    with SummaryWriter(tmp_path) as writer:
+        add_confusion_matrix(writer, "val", ConfusionMatrix.from_coo([7, 9000], [8, 1], [2, 3], 9001), 1)
+    export = ("export", "--logdir", str(tmp_path), "--format")
+    told = "9,001 classes are too many for a table; pass --format csv, a row for each cell above 0"
+    for options in ((), ("--normalize", "true")):
+        assert trouble(run(*export, name, *options)) == told
+    assert [row["count"] for row in records(good(run(*export, "csv")))] == ["2", "3"]
 
 
 def test_export_of_several_runs(run, logdir, tmp_path):
@@ -461,6 +513,15 @@ def test_convert_files(run, tmp_path):
         run("convert", "--predictions", str(tmp_path / "predictions.csv"), "--columns", "true=label", *output, str(tmp_path / "log" / "p"))
     )
     good(run("convert", "--matrix", str(tmp_path / "matrix.csv"), "--step", "6", *output, str(tmp_path / "log" / "m")))
+    (tmp_path / "weights.csv").write_text("1,2.5\n0,4\n")
+    convert = ("convert", "--matrix", str(tmp_path / "weights.csv"), "--tag", "val", "--output", "new", "--dry-run")
+    assert "pass --weights" in trouble(run(*convert))
+    (tmp_path / "from1.csv").write_text("true,predicted\n1,2\n3,1\n")
+    numbered = ("convert", "--predictions", str(tmp_path / "from1.csv"), "--tag", "val", "--output", "new", "--dry-run")
+    assert "pass --first-class 1 if" in trouble(run(*numbered))
+    assert "so that all is step 7\n" in good(run(*numbered, "--first-class", "1", "--step", "7"))
+    assert "3 classes by their numbers from 1\n" in good(run(*numbered, "--first-class", "1"))
+    good(run(*convert, "--weights"))
     assert [(each.run, each.step, each.matrix) for each in read_confusion_matrices(tmp_path / "log")] == [
         ("m", 6, ConfusionMatrix.from_dense([[1, 2], [0, 4]], ["dog", "cat"])),
         ("p", 0, ConfusionMatrix.from_dense([[1, 0], [2, 0]], ["dog", "cat"])),
@@ -512,6 +573,7 @@ def test_completion(logdir):
     assert completions(f"tb-confmat show --logdir {logdir} --run ") == ["first", "second"]
     assert completions(f"tb-confmat diff --logdir {logdir} s") == ["second"]
     assert completions(f"tb-confmat show --logdir {logdir} --run second --tag ") == ["val"]
+    assert completions(f"tb-confmat show --logdir {logdir} --run third --tag ") == []
     assert completions(f"tb-confmat diff --logdir {logdir} --tag ") == ["train", "val"]
 
 

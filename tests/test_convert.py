@@ -115,6 +115,25 @@ def test_outcomes_of_two_classes(tmp_path, name, upper):
     assert swapped.matrix.to_dense().tolist() == [[50, 7], [3, 40]]
 
 
+@pytest.mark.parametrize("names", [str.lower, str.title, lambda name: name.removesuffix("s")])
+def test_outcomes_in_words(tmp_path, names):
+    with SummaryWriter(tmp_path) as writer:
+        for outcome, count in {"true_positives": 40, "true_negatives": 50, "false_positives": 3, "false_negatives": 7}.items():
+            writer.add_scalar(f"val/{names(outcome)}", count, 2)
+    assert dense(convert_scalars(tmp_path)) == {(".", "val", 2): [[50, 3], [7, 40]]}
+
+
+def test_class_names_that_were_not_given(tmp_path):
+    log(tmp_path, {1: counts(1)}, lambda i, j: f"cm/{NAMES[i]}->{NAMES[j]}")
+    message = (
+        "^'cm/a_b->a_b' is like cm/{i}->{j} only if 'a_b' and 'a_b' are names of classes; pass --class-names with all of them in order$"
+    )
+    for names in (None, ["bird", "emu"]):
+        with pytest.raises(ValueError, match=message):
+            convert_scalars(tmp_path, "cm/{i}->{j}", class_names=names)
+    assert dense(convert_scalars(tmp_path, "cm/{i}->{j}", class_names=NAMES)) == {(".", "cm", 1): counts(1).tolist()}
+
+
 def test_two_names_for_one_cell(tmp_path):
     with SummaryWriter(tmp_path) as writer:
         for name in ("val/tp", "val/tn", "val/fp", "val/fn", "val_tn"):
@@ -239,7 +258,7 @@ def test_no_such_scalars(tmp_path):
     with pytest.raises(ValueError, match="are called like val_"):
         convert_scalars(tmp_path, "val_{i}_{j}")
     log(tmp_path / "zeros", {1: counts(1)}, "val_conf_0{}_{}".format)
-    with pytest.raises(ValueError, match="no scalars"):
+    with pytest.raises(ValueError, match="only if '00' and '0' are names of classes"):
         convert_scalars(tmp_path / "zeros")
 
 

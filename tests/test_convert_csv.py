@@ -58,6 +58,8 @@ def test_predictions_as_scikit_learn_counts_them(tmp_path):
         "no column 'step', so that all is step 0",
         "columns that are not used: 'id'",
     )
+    later = convert_predictions(path, "val", step=7)
+    assert (later.matrices[0].step, later.understood[2]) == (7, "no column 'step', so that all is step 7")
     (named,) = convert_predictions(path, "val", class_names=[*NAMES, "ant"]).matrices
     counted = sklearn.metrics.confusion_matrix(true, predicted, labels=[*NAMES, "ant"])
     assert named.matrix == ConfusionMatrix.from_dense(counted, [*NAMES, "ant"])
@@ -91,7 +93,7 @@ def test_many_names_are_not_all_said(file):
 def test_numbers_that_are_names(file):
     path = file("true,predicted", "1,2", "2,1", "2,1")
     assert dense(convert_predictions(path, "val", class_names=["2", "1"])) == [[[0, 2], [1, 0]]]
-    assert dense(convert_predictions(path, "val")) == [[[0, 0, 0], [0, 0, 1], [0, 2, 0]]]
+    assert dense(convert_predictions(path, "val", first_class=0)) == [[[0, 0, 0], [0, 0, 1], [0, 2, 0]]]
     assert dense(convert_predictions(file("true,predicted", "0,0"), "val")) == [[[1, 0], [0, 0]]]
     mixed = convert_predictions(file("true,predicted", "1,none", "none,1"), "val")
     assert mixed.matrices[0].matrix.class_names == ("1", "none")
@@ -121,6 +123,20 @@ def test_predictions_that_cannot_be_understood(file, lines, message):
     refused(convert_predictions, file(*lines), message, "val")
 
 
+def test_files_of_another_kind(file):
+    coded = file("true,predicted", "cat,dog", "löwe,dog", encoding="latin-1")
+    told = ", line 3: byte 24 (0xf6) is not UTF-8; save the file as CSV in UTF-8"
+    refused(convert_predictions, coded, told, "val")
+    for separator, name in ((";", "semicolons"), ("\t", "tabs")):
+        told = f", line 1: its columns seem to be separated by {name}, expected commas; save the file as CSV with commas"
+        lines = "true,predicted,count", "cat,dog,3"
+        refused(convert_predictions, file(*(line.replace(",", separator) for line in lines)), told, "val")
+        refused(convert_matrix, file(*(line.replace(",", separator) for line in lines)), told, "val")
+    long = "true,predicted", f"cat,{'x' * (csv.field_size_limit() + 1)}"
+    told = f", line 2: field larger than field limit ({csv.field_size_limit()}); expected CSV, in which quotes come in pairs"
+    refused(convert_predictions, file(*long), told, "val")
+
+
 def test_names_that_do_not_fit(file):
     unknown = ", line 3: 'emu' is not among the 3 class names"
     refused(convert_predictions, file("true,predicted", "cat,dog", "emu,cat"), unknown, "val", class_names=NAMES)
@@ -132,6 +148,31 @@ def test_names_that_do_not_fit(file):
         convert_predictions(file("true,predicted", "0,2"), "val", columns={"preds": "w"})
 
 
+def test_numbers_that_do_not_begin_at_0(file):
+    path = file("true,predicted,count", "1,2,5", "3,1,2")
+    for names in (None, ["cat", "dog", "owl"], ["cat", "dog", "owl", "ant"]):
+        told = ": the first class is 1; pass --first-class 1 if there is none before it, or else the number of the first"
+        refused(convert_matrix, path, told, "val", class_names=names)
+        refused(convert_predictions, path, told, "val", class_names=names)
+    named = convert_matrix(path, "val", first_class=1, class_names=["cat", "dog", "owl"])
+    assert named.matrices[0].matrix == ConfusionMatrix.from_dense([[0, 5, 0], [0, 0, 0], [2, 0, 0]], ["cat", "dog", "owl"])
+    assert named.understood[1] == "3 classes by their numbers from 1"
+    assert dense(convert_predictions(path, "val", first_class=1)) == [[[0, 1, 0], [0, 0, 0], [1, 0, 0]]]
+    assert dense(convert_matrix(path, "val", first_class=0)) == [[[0] * 4, [0, 0, 5, 0], [0] * 4, [0, 2, 0, 0]]]
+    low = ", line 2: there is a class 1, but the first one is 2; pass --first-class with the least"
+    refused(convert_matrix, path, low, "val", first_class=2)
+    beyond = ", line 3: class 3 is beyond the 2 class names, which begin at 1"
+    refused(convert_matrix, path, beyond, "val", first_class=1, class_names=["cat", "dog"])
+
+
+def test_a_first_class_where_classes_are_no_numbers(file):
+    told = ": classes are told by their names; leave --first-class out"
+    refused(convert_predictions, file("true,predicted", "cat,dog"), told, "val", first_class=1)
+    refused(convert_predictions, file("true,predicted", "1,2"), told, "val", first_class=1, class_names=["1", "2"])
+    square = ": a square tells its classes by their places; leave --first-class out"
+    refused(convert_matrix, file("1,2", "0,4"), square, "val", first_class=0)
+
+
 SQUARE = logged_matrix("first", "val", 3, 1000.5, ConfusionMatrix.from_dense(COUNTS, NAMES))
 OTHER = logged_matrix("second", "train", 4, 7.0, ConfusionMatrix.from_dense([[0.5, 1, 0], [2, 0, 0], [0, 0, 3]], NAMES))
 
@@ -139,10 +180,10 @@ OTHER = logged_matrix("second", "train", 4, 7.0, ConfusionMatrix.from_dense([[0.
 def test_what_was_exported_comes_back(tmp_path):
     path = tmp_path / "cells.csv"
     path.write_bytes(FORMATS["csv"].write([SQUARE, OTHER], None))
-    converted = convert_matrix(path, class_names=NAMES)
+    converted = convert_matrix(path, class_names=NAMES, weights=True)
     assert converted.matrices == [SQUARE, OTHER]
     assert converted.understood == ("10 cells in long form", "3 classes by the names that were given")
-    assert {logged.tag for logged in convert_matrix(path, "other").matrices} == {"other"}
+    assert {logged.tag for logged in convert_matrix(path, "other", weights=True).matrices} == {"other"}
     path.write_bytes(FORMATS["csv-dense"].write([SQUARE], None))
     square = convert_matrix(path, "val", step=3, wall_time=1000.5)
     assert places(square) == [(".", "val", 3, 1000.5)]
@@ -150,17 +191,38 @@ def test_what_was_exported_comes_back(tmp_path):
     assert square.understood == ("a square of 3 classes with names", "rows are true, columns are predicted")
 
 
+def test_a_long_form_has_no_order_of_classes(tmp_path):
+    matrix = ConfusionMatrix.from_dense([[4, 1, 0], [0, 2, 0], [0, 0, 0]], ["owl", "cat", "emu"])
+    path = tmp_path / "cells.csv"
+    path.write_bytes(FORMATS["csv"].write([logged_matrix(".", "val", 0, 0, matrix)], None))
+    alone = convert_matrix(path)
+    assert alone.matrices[0].matrix == ConfusionMatrix.from_dense([[2, 0], [1, 4]], ["cat", "owl"])
+    assert alone.understood[1].endswith("for another order, or more of them, pass --class-names")
+    assert convert_matrix(path, class_names=["owl", "cat", "emu"]).matrices[0].matrix == matrix
+
+
 def test_long_form_with_less(file):
-    converted = convert_matrix(file("predicted,true,count,note", "1,0,5,x", "0,0,2,y", "1,0,1,z"), "val", step=8, wall_time=3)
+    converted = convert_matrix(file("predicted,true,count,note", "1,0,6,x", "0,0,2,y"), "val", step=8, wall_time=3)
     assert places(converted) == [(".", "val", 8, 3)]
     assert dense(converted) == [[[2, 6], [0, 0]]]
     assert converted.understood[-1] == "columns that are not used: 'note'"
+    for call in (convert_predictions, convert_matrix):
+        refused(call, file("true,predicted,count,step", "0,1,5,4"), ": there is a column for the step; leave --step out", "val", step=5)
     refused(convert_matrix, file("true,predicted,count", "0,1,5"), ": there is no column 'tag'; pass --tag")
     refused(convert_matrix, file("true,predicted,count", "0,1,x"), ", line 2: expected a number as count, got 'x'", "val")
     times = ": run '.', tag 'val', step 0 has several times: 5.0 and 6.0"
-    refused(convert_matrix, file("true,predicted,count,wall_time", "0,1,2,5", "0,1,2,6"), times, "val")
+    refused(convert_matrix, file("true,predicted,count,wall_time", "0,1,2,5", "1,0,2,6"), times, "val")
     said = ": the columns say which class is true and which predicted; leave --transposed out"
     refused(convert_matrix, file("true,predicted,count", "0,1,5"), said, "val", transposed=True)
+
+
+def test_a_cell_that_is_there_twice(file):
+    told = ", line 4: true 'a', predicted 'b' stands in line 2 already; "
+    told += "for several steps, tags or runs give the file columns of these names, else add the counts up"
+    refused(convert_matrix, file("true,predicted,count", "a,b,2", "b,a,7", "a,b,3"), told, "val")
+    several = convert_matrix(file("true,predicted,count,step", "a,b,2,1", "b,a,7,1", "a,b,3,2"), "val")
+    assert dense(several) == [[[0, 2], [7, 0]], [[0, 3], [0, 0]]]
+    refused(convert_matrix, file("true,predicted,count,tag", "a,b,2,x", "b,a,7,x", "a,b,3,y"), told, "val")
 
 
 def test_squares(file):
@@ -171,7 +233,7 @@ def test_squares(file):
         "a square of 2 classes without names",
         "rows are true, columns are predicted; if it is the other way round, pass --transposed",
     )
-    named = convert_matrix(file(",cat,dog", "cat,1,2.5", "dog,0,4"), "val", transposed=True)
+    named = convert_matrix(file(",cat,dog", "cat,1,2.5", "dog,0,4"), "val", transposed=True, weights=True)
     assert named.matrices[0].matrix == ConfusionMatrix.from_dense([[1, 0], [2.5, 4]], ["cat", "dog"])
     assert named.understood == ("a square of 2 classes with names", "rows are predicted, columns are true")
     given = convert_matrix(file("1,2", "0,4"), "val", class_names=["cat", "dog"])
@@ -184,6 +246,7 @@ def test_squares(file):
         (["1,2", "0,4"], ": there is no tag in it; pass --tag", {"tag": None}),
         (["1,2", "0,4,5"], ", line 2: expected 2 counts, as there are rows, got 3", {}),
         (["1,2", "0,4", "1,1"], ", line 1: expected 3 counts, as there are rows, got 2", {}),
+        (["1,2", "0,4"], ": it has 2 classes, but --class-names has 3 names", {"class_names": NAMES}),
         (["1,2", "0,x"], ", line 2: expected a number as count, got 'x'", {}),
         ([",a,b", "b,1,2", "a,3,4"], ": expected the same names above the columns and before the rows, got ['a', 'b'] and ['b', 'a']", {}),
         ([",a,b", "a,1,2", "b,3,4"], ": it has the class names ['a', 'b'], but others were given: ['b', 'a']", {"class_names": ["b", "a"]}),
@@ -193,6 +256,11 @@ def test_squares_that_cannot_be_understood(file, lines, message, options):
     refused(convert_matrix, file(*lines), message, **{"tag": "val", **options})
 
 
-def test_counts_below_zero(file):
-    with pytest.raises(ValueError, match=r"expected counts of at least 0, got -2.0 at \(true 0, predicted 1\)"):
-        convert_matrix(file("1,-2", "0,4"), "val")
+def test_what_is_no_count(file):
+    refused(convert_matrix, file("1,2", "0,-2"), ", line 2: expected count as at least 0, got -2", "val")
+    shares = "; shares cannot be turned into counts, and for sums of sample weights pass --weights"
+    square = FORMATS["csv-dense"].write([SQUARE], "true").decode().splitlines()
+    refused(convert_matrix, file(*square), f", line 2: expected a count, got 0.611111{shares}", "val")
+    lines = "true,predicted,count", "0,1,3", "1,0,2.5"
+    refused(convert_matrix, file(*lines), f", line 3: expected a count, got 2.5{shares}", "val")
+    assert dense(convert_matrix(file(*lines), "val", weights=True)) == [[[0, 3], [2.5, 0]]]

@@ -125,6 +125,16 @@ def test_every_letter_that_means_something_to_latex():
     assert text.splitlines()[0] == r"% a\nb, run ., step 0", "a comment ends with its line"
 
 
+def test_no_row_begins_with_what_the_end_of_a_row_takes():
+    odd = logged_matrix(".", "val", 0, 0, ConfusionMatrix.from_dense([[1, 2, 0], [3, 4, 0], [0, 5, 6]], ['a|"', "[0, 1)", "*"]))
+    lines = written("latex", odd).decode().splitlines()
+    assert lines[5:8] == [
+        r"a\textbar{}{\char34} & \textbf{1} & 2 & 0 \\",
+        r"{[}0, 1) & 3 & \textbf{4} & 0 \\",
+        r"{*} & 0 & 5 & \textbf{6} \\",
+    ]
+
+
 def test_png():
     data = written("png", normalize="true")
     assert data == written("png", normalize="true")

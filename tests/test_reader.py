@@ -76,10 +76,30 @@ def test_reads_what_was_logged_among_all_else(tmp_path):
             assert logged.matrix == named(logged.step + len(logged.run))
     assert read_confusion_matrices(tmp_path, run="b", tag="val") == found[9:]
     assert read_confusion_matrices(tmp_path, tag="train") == found[::4]
-    assert read_confusion_matrices(tmp_path, run="c") == []
-    assert read_confusion_matrices(tmp_path, run=["b", ".", "c"]) == found[:4] + found[8:]
+    assert read_confusion_matrices(tmp_path, run=["b", "."]) == found[:4] + found[8:]
     assert read_confusion_matrices(tmp_path, run=[]) == []
     assert "record" not in repr(found[0])
+
+
+def test_what_is_not_there(tmp_path):
+    for run, tag in [("first", "val"), ("second", "train")]:
+        write(tmp_path / run, CLASS_EVENT, event(tag, named(1), 1))
+    found = read_confusion_matrices(tmp_path)
+    no_run = "there is no run 'frist'; there are 'first', 'second'"
+    for options, rest, told in [
+        ({"run": "frist"}, [], no_run),
+        ({"run": "frist", "tag": "val"}, [], no_run),
+        ({"run": ["second", "frist"]}, found[1:], no_run),
+        ({"tag": "vla"}, [], "there is no tag 'vla'; there are 'train', 'val'"),
+        ({"run": "first", "tag": "train"}, [], "there is no tag 'train'; there is 'val'"),
+    ]:
+        with pytest.warns(UserWarning, match=f"^{told}$") as warned:
+            assert read_confusion_matrices(tmp_path, **options) == rest
+        assert [warning.filename for warning in warned] == [__file__]
+    (tmp_path / "empty").mkdir()
+    with pytest.warns(UserWarning, match=r"^there is no run 'a'; there are none$"):
+        assert read_confusion_matrices(tmp_path / "empty", run="a") == []
+    assert read_confusion_matrices(tmp_path / "empty", tag="val") == []
 
 
 def test_examples_as_they_were_logged(tmp_path, read_log):
