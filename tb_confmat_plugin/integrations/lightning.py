@@ -86,14 +86,16 @@ class ConfusionMatrixCallback(_base()):  # type: ignore[misc]  # known at run ti
         return {tag: accumulator.state_dict() for tag, accumulator in self._last.items()}
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        """Takes the matrices of a checkpoint.
-
-        Raises:
-          ValueError: they are of other classes.
-        """
-        self._last = {tag: self._new() for tag in state_dict}
+        """Takes the matrices of a checkpoint; those of other classes are left out, with a warning, and the training goes on."""
+        self._last = {}
         for tag, state in state_dict.items():
-            self._last[tag].load_state_dict(state)
+            accumulator = self._new()
+            try:
+                accumulator.load_state_dict(state)
+            except ValueError as error:
+                warnings.warn(f"the last confusion matrix {tag!r} of the checkpoint was left out: {error}", stacklevel=2)
+            else:
+                self._last[tag] = accumulator
 
     def on_validation_epoch_start(self, trainer: Any, pl_module: Any) -> None:
         """Begins to count."""

@@ -232,11 +232,32 @@ def test_a_training_that_is_resumed(package, tmp_path, read_matrices):
     assert read_matrices(tmp_path / "parts") == read_matrices(tmp_path / "whole")
 
 
-def test_a_checkpoint_of_other_classes():
-    other = ConfusionMatrixCallback(4)
-    other._last = {"val": other._new()}
-    with pytest.raises(ValueError, match="expected the state of an accumulator of 3 classes, got one of 4 classes"):
-        ConfusionMatrixCallback(3).load_state_dict(other.state_dict())
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ((3, NAMES), "expected the state of an accumulator of 3 classes, got one of 3 classes with other names"),
+        ((4,), "expected the state of an accumulator of 4 classes, got one of 3 classes"),
+    ],
+    ids=["names", "number"],
+)
+def test_a_training_resumed_with_other_classes_goes_on(arguments, message, tmp_path, read_matrices):
+    trainer = trainer_of(lightning.pytorch, tmp_path, ConfusionMatrixCallback(3), max_epochs=1)
+    trainer.fit(model_of(lightning.pytorch, as_tuple), TRAIN, VAL)
+    trainer.save_checkpoint(tmp_path / "last.ckpt")
+    callback = ConfusionMatrixCallback(*arguments)
+    message = f"^the last confusion matrix 'val' of the checkpoint was left out: {message}$"
+    with pytest.warns(UserWarning, match=message):
+        callback.load_state_dict(trainer.callbacks[0].state_dict())
+    assert callback.matrices == {}
+    resumed = trainer_of(lightning.pytorch, tmp_path / "resumed", callback, max_epochs=2)
+    with pytest.warns(UserWarning, match=message):
+        resumed.fit(model_of(lightning.pytorch, as_tuple), TRAIN, VAL, ckpt_path=tmp_path / "last.ckpt")
+    assert resumed.current_epoch == 2
+    (matrix,) = read_matrices(tmp_path / "resumed")["val"].values()
+    assert callback.matrices == {"val": matrix}
+    assert (matrix.total, len(matrix.classes)) == (44, arguments[0])
+    with pytest.warns(UserWarning, match=message):
+        resumed.validate(model_of(lightning.pytorch, as_tuple), VAL, ckpt_path=tmp_path / "last.ckpt", verbose=False)
 
 
 def test_two_callbacks(tmp_path, read_matrices):
