@@ -138,7 +138,8 @@ def test_all_stages_after_a_training(package, tmp_path, read_matrices):
     trainer.fit(model, TRAIN, VAL)
     trainer.validate(model, loader(20, 2), verbose=False)
     trainer.test(model, loader(28, 3), verbose=False)
-    logits = torch.cat(trainer.predict(model, loader(12, 4)))
+    model.predict_step = lambda batch, batch_idx: {"logits": model.layer(batch[0]), "target": batch[1]}
+    logits = torch.cat([batch["logits"] for batch in trainer.predict(model, loader(12, 4))])
     logged = read_matrices(tmp_path)
     assert {tag: list(steps) for tag, steps in logged.items()} == {"val": [7, 8], "test": [8], "predict": [8]}
     assert logged["val"][8].to_dense().tolist() == model.expected(2)
@@ -148,9 +149,26 @@ def test_all_stages_after_a_training(package, tmp_path, read_matrices):
     assert set(callback.matrices) == {"val", "test", "predict"}
 
 
-def test_predictions_without_labels(tmp_path, read_matrices):
+@pytest.mark.parametrize("labels", [False, True])
+@pytest.mark.parametrize(
+    "returns",
+    [
+        lambda logits: logits,
+        lambda logits: {"logits": logits},
+        lambda logits: tuple(logits.topk(2).indices.T),
+        lambda logits: list(logits.topk(2).indices.T),
+    ],
+    ids=["logits", "dict", "best two", "list of the best two"],
+)
+def test_predictions_without_labels(returns, labels, tmp_path, read_matrices):
+    """The second part of a batch without names may be anything, such as the ids of the samples."""
+
+    def predict_step(self, batch, batch_idx):
+        return returns(self.layer(batch[0] if labels else batch))
+
     callback = ConfusionMatrixCallback(3)
-    trainer_of(lightning.pytorch, tmp_path, callback).predict(model_of(lightning.pytorch), loader(12, labels=False))
+    trainer = trainer_of(lightning.pytorch, tmp_path, callback)
+    assert len(trainer.predict(model_of(lightning.pytorch, predict_step=predict_step), loader(12, labels=labels))) == 2
     assert callback.matrices == read_matrices(tmp_path) == {}
 
 
