@@ -33,8 +33,9 @@ class ConfusionMatrixCallback(_base()):  # type: ignore[misc]  # known at run ti
     for TensorBoard. Of several dataloaders each has its tag: "val/NAME" of a dict of them, else "val/dataloader_idx_0". The batches of
     the sanity check are not counted. What cannot be counted is warned of, and the training goes on.
 
-    Predictions and labels are found in what the step returns: a dict with the keys of `PREDS` and `TARGET`, or a tuple (preds, target). A
-    `predict_step` may return the predictions alone, and labels that it does not return are taken from a batch (inputs, target) or a dict.
+    Predictions and labels are found in what the step returns: a dict with the keys of `PREDS` and `TARGET`, or a tuple (preds, target).
+    Labels that are not in its dict are taken from a batch (inputs, target), or a dict with a key of `TARGET`. A `predict_step` may return
+    the predictions alone; its labels are those of such a key only, since a tuple, there, may be anything else: without one it logs nothing.
 
     Args:
       num_classes: the number of classes.
@@ -46,7 +47,8 @@ class ConfusionMatrixCallback(_base()):  # type: ignore[misc]  # known at run ti
       threshold: for two classes and one score a sample: above it the prediction is class 1.
 
     Attributes:
-      matrices: the last matrix of each tag, the same on every device. Checkpoints carry them.
+      matrices: the last matrix of each tag, the same on every device. Checkpoints carry them. Where Lightning starts the processes within
+        its call and ends them with it ("ddp_spawn", "ddp_notebook"), it is empty in the one that called.
 
     >>> callback = ConfusionMatrixCallback(num_classes=2, class_names=["cat", "dog"])
     >>> callback.matrices
@@ -86,14 +88,16 @@ class ConfusionMatrixCallback(_base()):  # type: ignore[misc]  # known at run ti
         return {tag: accumulator.state_dict() for tag, accumulator in self._last.items()}
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        """Takes the matrices of a checkpoint.
-
-        Raises:
-          ValueError: they are of other classes.
-        """
-        self._last = {tag: self._new() for tag in state_dict}
+        """Takes the matrices of a checkpoint; those of other classes are left out, with a warning, and the training goes on."""
+        self._last = {}
         for tag, state in state_dict.items():
-            self._last[tag].load_state_dict(state)
+            accumulator = self._new()
+            try:
+                accumulator.load_state_dict(state)
+            except ValueError as error:
+                warnings.warn(f"the last confusion matrix {tag!r} of the checkpoint was left out: {error}", stacklevel=2)
+            else:
+                self._last[tag] = accumulator
 
     def on_validation_epoch_start(self, trainer: Any, pl_module: Any) -> None:
         """Begins to count."""
@@ -170,22 +174,25 @@ class ConfusionMatrixCallback(_base()):  # type: ignore[misc]  # known at run ti
 def find_predictions(step: str, outputs: Any, batch: Any) -> tuple[Any, Any] | None:
     """(preds, target) in what a step returned, with the labels of the batch if it returned none; None for predictions without labels.
 
+    Of `predict_step` a tuple may be the two best classes, and of its batch inputs and ids, so that labels there need a name.
+
     Raises:
       TypeError: there are none where there should be.
     """
     preds = target = None
+    predicts = step == "predict_step"
     if isinstance(outputs, Mapping):
         preds, target = _first(outputs, PREDS), _first(outputs, TARGET)
-    elif isinstance(outputs, (tuple, list)) and len(outputs) == 2:
-        preds, target = outputs
-    elif step == "predict_step":  # of the other steps a tensor is the loss
+    elif isinstance(outputs, (tuple, list)):
+        preds, target = outputs if len(outputs) == 2 and not predicts else (None, None)
+    elif predicts:  # of the other steps a tensor is the loss
         preds = outputs
     if target is None:
-        is_pair = isinstance(batch, (tuple, list)) and len(batch) == 2
+        is_pair = isinstance(batch, (tuple, list)) and len(batch) == 2 and not predicts
         target = _first(batch, TARGET) if isinstance(batch, Mapping) else batch[1] if is_pair else None
     if preds is not None and target is not None:
         return preds, target
-    if step == "predict_step":
+    if predicts:
         return None
     got = f"a dict with {', '.join(map(repr, outputs)) or 'nothing'}" if isinstance(outputs, Mapping) else type(outputs).__name__
     raise TypeError(

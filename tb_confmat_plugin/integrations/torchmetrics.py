@@ -45,6 +45,7 @@ class ConfusionMatrixMetric(Metric):
     is_differentiable = False
     full_state_update = False
     cells: Any  # int64 tensors [n, 3]: true class, predicted class, count. A list of them, and one tensor while synced.
+    counts_by: Any  # the arguments that tell what is counted, as bytes
 
     def __init__(
         self,
@@ -64,6 +65,10 @@ class ConfusionMatrixMetric(Metric):
             raise ValueError(f"expected metric as one of {', '.join(scalars)}, got {metric!r}")
         self._metric = metric
         self.add_state("cells", default=[], dist_reduce_fx="cat")
+        # A MetricCollection lets metrics whose states are alike after a batch share one. Those that count otherwise must not: what they
+        # count by is a state, too, as bytes, since states are compared with a tolerance.
+        counts_by = repr((num_classes, ignore_index, threshold)).encode()
+        self.add_state("counts_by", default=torch.tensor(list(counts_by), dtype=torch.uint8), dist_reduce_fx="max")
         self.reset()
 
     def reset(self) -> None:

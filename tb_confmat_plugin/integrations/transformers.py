@@ -78,8 +78,8 @@ class ConfusionMatrixCallback(TrainerCallback):
         self._accumulator.update(np.moveaxis(preds, -1, 1) if preds.ndim == target.ndim + 1 > 1 else preds, target)
 
     def _log(self, args: Any, state: Any, control: Any, metrics: dict[str, Any]) -> None:
-        # Every evaluation is timed, so that this key tells what its metrics begin with.
-        tag = next(key.removesuffix("_runtime") for key in metrics if key.endswith("_runtime"))
+        # Every evaluation is timed, so that "eval_runtime" tells what all its metrics begin with; "eval_my_runtime" is longer.
+        tag = min((key.removesuffix("_runtime") for key in metrics if key.endswith("_runtime")), key=len)
         problem, self._problem = self._problem, None
         try:
             matrix = self._accumulator.compute()

@@ -138,7 +138,8 @@ def test_all_stages_after_a_training(package, tmp_path, read_matrices):
     trainer.fit(model, TRAIN, VAL)
     trainer.validate(model, loader(20, 2), verbose=False)
     trainer.test(model, loader(28, 3), verbose=False)
-    logits = torch.cat(trainer.predict(model, loader(12, 4)))
+    model.predict_step = lambda batch, batch_idx: {"logits": model.layer(batch[0]), "target": batch[1]}
+    logits = torch.cat([batch["logits"] for batch in trainer.predict(model, loader(12, 4))])
     logged = read_matrices(tmp_path)
     assert {tag: list(steps) for tag, steps in logged.items()} == {"val": [7, 8], "test": [8], "predict": [8]}
     assert logged["val"][8].to_dense().tolist() == model.expected(2)
@@ -148,9 +149,26 @@ def test_all_stages_after_a_training(package, tmp_path, read_matrices):
     assert set(callback.matrices) == {"val", "test", "predict"}
 
 
-def test_predictions_without_labels(tmp_path, read_matrices):
+@pytest.mark.parametrize("labels", [False, True])
+@pytest.mark.parametrize(
+    "returns",
+    [
+        lambda logits: logits,
+        lambda logits: {"logits": logits},
+        lambda logits: tuple(logits.topk(2).indices.T),
+        lambda logits: list(logits.topk(2).indices.T),
+    ],
+    ids=["logits", "dict", "best two", "list of the best two"],
+)
+def test_predictions_without_labels(returns, labels, tmp_path, read_matrices):
+    """The second part of a batch without names may be anything, such as the ids of the samples."""
+
+    def predict_step(self, batch, batch_idx):
+        return returns(self.layer(batch[0] if labels else batch))
+
     callback = ConfusionMatrixCallback(3)
-    trainer_of(lightning.pytorch, tmp_path, callback).predict(model_of(lightning.pytorch), loader(12, labels=False))
+    trainer = trainer_of(lightning.pytorch, tmp_path, callback)
+    assert len(trainer.predict(model_of(lightning.pytorch, predict_step=predict_step), loader(12, labels=labels))) == 2
     assert callback.matrices == read_matrices(tmp_path) == {}
 
 
@@ -232,11 +250,32 @@ def test_a_training_that_is_resumed(package, tmp_path, read_matrices):
     assert read_matrices(tmp_path / "parts") == read_matrices(tmp_path / "whole")
 
 
-def test_a_checkpoint_of_other_classes():
-    other = ConfusionMatrixCallback(4)
-    other._last = {"val": other._new()}
-    with pytest.raises(ValueError, match="expected the state of an accumulator of 3 classes, got one of 4 classes"):
-        ConfusionMatrixCallback(3).load_state_dict(other.state_dict())
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ((3, NAMES), "expected the state of an accumulator of 3 classes, got one of 3 classes with other names"),
+        ((4,), "expected the state of an accumulator of 4 classes, got one of 3 classes"),
+    ],
+    ids=["names", "number"],
+)
+def test_a_training_resumed_with_other_classes_goes_on(arguments, message, tmp_path, read_matrices):
+    trainer = trainer_of(lightning.pytorch, tmp_path, ConfusionMatrixCallback(3), max_epochs=1)
+    trainer.fit(model_of(lightning.pytorch, as_tuple), TRAIN, VAL)
+    trainer.save_checkpoint(tmp_path / "last.ckpt")
+    callback = ConfusionMatrixCallback(*arguments)
+    message = f"^the last confusion matrix 'val' of the checkpoint was left out: {message}$"
+    with pytest.warns(UserWarning, match=message):
+        callback.load_state_dict(trainer.callbacks[0].state_dict())
+    assert callback.matrices == {}
+    resumed = trainer_of(lightning.pytorch, tmp_path / "resumed", callback, max_epochs=2)
+    with pytest.warns(UserWarning, match=message):
+        resumed.fit(model_of(lightning.pytorch, as_tuple), TRAIN, VAL, ckpt_path=tmp_path / "last.ckpt")
+    assert resumed.current_epoch == 2
+    (matrix,) = read_matrices(tmp_path / "resumed")["val"].values()
+    assert callback.matrices == {"val": matrix}
+    assert (matrix.total, len(matrix.classes)) == (44, arguments[0])
+    with pytest.warns(UserWarning, match=message):
+        resumed.validate(model_of(lightning.pytorch, as_tuple), VAL, ckpt_path=tmp_path / "last.ckpt", verbose=False)
 
 
 def test_two_callbacks(tmp_path, read_matrices):

@@ -122,6 +122,41 @@ def test_our_metric_in_a_collection():
     assert collection["ours"].to_confusion_matrix().total == 20 * len(data), "a clone counts on its own"
 
 
+@pytest.mark.parametrize(
+    ("arguments", "first", "second", "expected"),
+    [
+        (
+            {"plain": {}, "kappa": {"metric": "cohen_kappa"}, "without_0": {"ignore_index": 0}, "more": {"num_classes": 4}},
+            ([1, 2], [1, 2]),
+            ([1, 2, 0], [0, 0, 0]),
+            {"plain": [[1, 1, 1], [0, 1, 0], [0, 0, 1]], "without_0": [[0, 0, 0], [0, 1, 0], [0, 0, 1]]},
+        ),
+        (
+            {"plain": {"threshold": 0.5}, "kappa": {"threshold": 0.5, "metric": "cohen_kappa"}, "higher": {"threshold": 0.500002}},
+            (torch.tensor([0.55, 0.9]), torch.tensor([1, 1])),
+            (torch.tensor([0.500001, 0.55]), torch.tensor([1, 0])),
+            {"plain": [[0, 1], [0, 3]], "higher": [[0, 1], [1, 2]]},
+        ),
+    ],
+    ids=["labels", "thresholds"],
+)
+def test_metrics_that_count_otherwise_share_no_state_in_a_collection(arguments, first, second, expected):
+    """After the first batch all of them have counted the same; those that differ by their value alone share what they count."""
+    num_classes = len(expected["plain"])
+    collection = MetricCollection({name: ConfusionMatrixMetric(**{"num_classes": num_classes, **one}) for name, one in arguments.items()})
+    collection.update(*first)
+    assert [metric.to_confusion_matrix().total for metric in collection.values()] == [2] * len(arguments)
+    collection.update(*second)
+    others = [[name] for name in arguments if name not in ("plain", "kappa")]
+    assert sorted(map(sorted, collection.compute_groups.values())) == sorted([["kappa", "plain"], *others])
+    found = {name: metric.to_confusion_matrix().to_dense().tolist() for name, metric in collection.items()}
+    assert found["kappa"] == found["plain"]
+    assert {name: found[name] for name in expected} == expected
+    values = collection.compute()
+    for name, counts in expected.items():
+        assert values[name].item() == pytest.approx(np.trace(counts) / np.sum(counts))
+
+
 def test_our_metric_with_self_log(tmp_path, read_matrices):
     class Model(lightning.pytorch.LightningModule):
         def __init__(self):

@@ -151,6 +151,15 @@ def test_several_datasets_and_predictions_after_a_training(tmp_path, logdir, rea
     assert logged["test"][4].class_names == ("a", "b", "c")
 
 
+@pytest.mark.parametrize("names", [["my_runtime"], ["runtime", "my_runtime"], ["test_runtime", "eval_my_runtime"]])
+def test_metrics_that_end_like_those_of_the_trainer(names, tmp_path, logdir, read_matrices):
+    trainer = trainer_of(tmp_path, compute_metrics=lambda eval_pred: dict.fromkeys(names, 1.0))
+    trainer.add_callback(ConfusionMatrixCallback(trainer))
+    assert "eval_my_runtime" in trainer.evaluate()
+    trainer.predict(Made(12, 4))
+    assert {tag: steps[0].total for tag, steps in read_matrices(logdir).items()} == {"eval": 40, "test": 12}
+
+
 def test_a_writer_of_ones_own(tmp_path, logdir, read_matrices):
     trainer = trainer_of(tmp_path, report_to=[], names=None)
     with SummaryWriter(tmp_path / "own") as writer:
