@@ -175,7 +175,7 @@ def read_confusion_matrices(
         warnings.warn(str(error), UserWarning, stacklevel=2)
     tags = {its_tag for each in runs.values() for its_tag in each.tags()}
     for what, names, known in (("run", wanted or (), {file.run for file in there}), ("tag", () if tag is None else (tag,), tags)):
-        for name in names if files or what == "run" else ():
+        for name in names if what == "run" or tags else ():  # a log may be at its beginning
             if name not in known:
                 warnings.warn(absent(what, name, sorted(known)), AbsentWarning, stacklevel=2)
     return found

@@ -99,6 +99,7 @@ def test_what_is_not_there(tmp_path):
     (tmp_path / "empty").mkdir()
     with pytest.warns(UserWarning, match=r"^there is no run 'a'; there are none$"):
         assert read_confusion_matrices(tmp_path / "empty", run="a") == []
+    write(tmp_path / "empty", CLASS_EVENT)
     assert read_confusion_matrices(tmp_path / "empty", tag="val") == []
 
 
