@@ -4,6 +4,7 @@ import warnings
 from collections.abc import Callable, Iterable
 from typing import Any
 
+from ignite import distributed
 from ignite.engine import Engine
 from ignite.handlers.base_logger import BaseHandler
 
@@ -21,7 +22,8 @@ class ConfusionMatrixHandler(BaseHandler):
       global_step_transform: a function of engine and event that gives the step, such as `global_step_from_engine(trainer)`; the count of
         the event in the engine itself if left out, as in the other handlers of Ignite.
 
-    What cannot be logged is warned of, and the training goes on.
+    What cannot be logged is warned of, and the training goes on. Ignite's metric has added up all processes, and process 0 alone logs it:
+    the others need no `TensorboardLogger`, whose writers would share a file if they began in the same second.
 
     >>> handler = ConfusionMatrixHandler("val", "confusion_matrix", class_names=["cat", "dog"])
     """
@@ -40,6 +42,8 @@ class ConfusionMatrixHandler(BaseHandler):
 
     def __call__(self, engine: Engine, logger: Any, event_name: Any) -> None:
         """Logs the matrix; Ignite calls it."""
+        if distributed.get_rank():
+            return
         step = self._step(engine, event_name) if self._step else engine.state.get_event_attrib_value(event_name)
         try:
             matrix = engine.state.metrics[self._metric_name]

@@ -33,8 +33,7 @@ def test_the_table_leads_to_every_section():
     assert len(rows) == 8
 
 
-def test_every_extra_named_is_there():
-    """Each installs alone: none asks for an other one, and the core asks for none."""
+def test_the_extras_named_are_those_there_are_and_the_core_asks_for_none():
     head = DOCS.read_text("utf-8").partition("| you use")[0]
     named = set(re.findall(r"`([a-z]+)`", head)) | set(re.findall(r"'\.\[(.+?)\]'", head))
     needed = requires("tb-confmat-plugin")
@@ -70,3 +69,27 @@ def test_the_core_loads_none_of_them():
     loaded = set(done.stdout.split())
     assert {"torch", "tensorboard", "tb_confmat_plugin"} <= loaded
     assert loaded & LIBRARIES == set()
+
+
+# What comes with each: Lightning requires torchmetrics, and our extra of Transformers brings Accelerate. torchmetrics loads Transformers
+# where it is installed, and asks the metadata of packages for that.
+BESIDES = {
+    "lightning": {"torchmetrics", "transformers", "accelerate"},
+    "torchmetrics": {"transformers", "accelerate"},
+    "transformers": {"accelerate"},
+}
+ALONE = """
+import importlib, os, sys
+
+os.environ["KERAS_BACKEND"] = "torch"
+sys.modules.update(dict.fromkeys(sys.argv[2:]))  # as if they were not installed
+importlib.import_module(f"tb_confmat_plugin.integrations.{sys.argv[1]}")
+assert sys.argv[1] in sys.modules
+"""
+
+
+@pytest.mark.parametrize("name", ["ignite", "keras", "lightning", "sklearn", "torchmetrics", "transformers", "wandb"])
+def test_each_integration_loads_with_its_own_library_alone(name):
+    others = LIBRARIES - {name} - BESIDES.get(name, set())
+    done = subprocess.run([sys.executable, "-c", ALONE, name, *sorted(others)], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr

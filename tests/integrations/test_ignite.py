@@ -49,6 +49,19 @@ def test_every_evaluation_is_logged(training, tmp_path, read_matrices):
     assert logged["val"][1].class_names == tuple(NAMES)
 
 
+def test_two_processes_log_their_sum_once(world, read_matrices):
+    """`read_matrices` refuses a step that was logged twice."""
+    told = [told["ignite"] for told in world.told]
+    logged = read_matrices(world.where / "ignite")
+    assert [len(one["true"]) for one in told] == [20, 30]
+    true, predicted = (told[0][key] + told[1][key] for key in ("true", "predicted"))
+    counts = confusion_matrix(true, predicted, labels=[0, 1, 2])
+    assert (counts != counts.T).any()
+    assert {tag: {step: matrix.to_dense().tolist() for step, matrix in steps.items()} for tag, steps in logged.items()} == {
+        "val": {1: counts.tolist()}
+    }
+
+
 @pytest.mark.filterwarnings("ignore:step 1 of 'own' was logged twice")
 def test_without_a_step_it_is_that_of_the_engine(training, tmp_path, read_log):
     trainer, evaluator, _ = training

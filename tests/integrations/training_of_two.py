@@ -110,6 +110,24 @@ def torchmetrics(rank: int, where: Path) -> dict[str, Any]:
     }
 
 
+def ignite(rank: int, where: Path) -> dict[str, Any]:
+    """An evaluation of other points on each process, each with a logger of its own for the same directory."""
+    from ignite.engine import Engine, Events
+    from ignite.handlers.tensorboard_logger import TensorboardLogger
+    from ignite.metrics import ConfusionMatrix
+
+    from tb_confmat_plugin.integrations.ignite import ConfusionMatrixHandler
+
+    x, y = points(20 + 10 * rank).tensors
+    evaluator = Engine(lambda engine, batch: batch)
+    ConfusionMatrix(3).attach(evaluator, "cm")
+    scores = x + torch.tensor([0.0, 0.0, 0.9])  # class 2 is predicted too often
+    with TensorboardLogger(where / "ignite", filename_suffix=f".{rank}") as logger:
+        logger.attach(evaluator, ConfusionMatrixHandler("val", "cm", NAMES), Events.EPOCH_COMPLETED)
+        evaluator.run(list(zip(scores.split(8), y.split(8), strict=True)))
+    return {"predicted": scores.argmax(1).tolist(), "true": y.tolist()}
+
+
 def _cells(matrix: Any) -> list[list[int]]:
     return [matrix.rows.tolist(), matrix.cols.tolist(), matrix.values.tolist()]
 
@@ -151,7 +169,7 @@ def run(rank: int, where: Path) -> None:
     torch.distributed.init_process_group(
         "gloo", init_method=f"file://{where / 'store'}", rank=rank, world_size=2, timeout=timedelta(seconds=SECONDS / 2)
     )
-    told = {scenario.__name__: scenario(rank, where) for scenario in (torchmetrics, lightning, accelerate)}  # which ends the group
+    told = {scenario.__name__: scenario(rank, where) for scenario in (torchmetrics, ignite, lightning, accelerate)}  # which ends the group
     Path(where, f"told_{rank}.json").write_text(json.dumps(told), "utf-8")
 
 
