@@ -75,8 +75,6 @@ function drawEach(pixels: Uint32Array, side: number, camera: Camera, size: numbe
   }
 }
 
-// Kept from picture to picture: a fresh one of this size would keep the garbage collector busy while a slider moves.
-let pool = new Uint16Array(0);
 /** Counts up to this are nearly all there are where cells are pooled; their places are looked up. */
 const FREQUENT = 256;
 
@@ -84,8 +82,7 @@ const FREQUENT = 256;
 function drawPooled(pixels: Uint32Array, side: number, camera: Camera, size: number, picture: Picture): void {
   const { matrix, normalize, scale, palette, hideDiagonal = false, hideBelow = 0 } = picture;
   const { rowStart, cols, counts, diagonal, support, predicted } = matrix;
-  if (pool.length === pixels.length) pool.fill(0);
-  else pool = new Uint16Array(pixels.length);
+  const { correct, wrong } = palette;
   // A class belongs to the pixel in which its middle lies.
   const within = (offset: number) => ({
     first: Math.max(0, Math.ceil(-offset / size - 0.5)),
@@ -93,39 +90,49 @@ function drawPooled(pixels: Uint32Array, side: number, camera: Camera, size: num
   });
   const [across, down] = [within(camera.x), within(camera.y)];
   const pixelOf = (offset: number, index: number) => Math.min(side - 1, Math.max(0, Math.floor(offset + (index + 0.5) * size)));
+  const byColumn = normalize === 'pred';
+  const byCount = normalize === 'counts' || normalize === 'all';
   const places = new Uint8Array(FREQUENT);
-  if (normalize === 'counts' || normalize === 'all') {
+  if (byCount)
     for (let count = 1; count < FREQUENT; count++) places[count] = scale.wrong(count / denominator(matrix, normalize, 0, 0));
-  }
   const xOf = new Int32Array(matrix.numClasses);
   for (let column = across.first; column <= across.last; column++) xOf[column] = pixelOf(camera.x, column);
-  pixels.fill(palette.zero);
+  // What each pixel of a line shows: twice the place, and one more for the diagonal. Where that shares a pixel with a confusion,
+  // the one that stands out more is seen, and of equals the diagonal.
+  const shown = new Uint16Array(side);
+  let line = -side;
   for (let row = down.first; row <= down.last; row++) {
-    const line = pixelOf(camera.y, row) * side;
+    const start = pixelOf(camera.y, row) * side;
+    if (start !== line) {
+      shown.fill(0);
+      pixels.fill(palette.zero, line + side, start + side); // line by line, while it is at hand
+      line = start;
+    }
     if (diagonal[row] > 0 && row >= across.first && row <= across.last && !hideDiagonal) {
-      const place = scale.correct(diagonal[row] / denominator(matrix, normalize, row, row));
-      // Where the diagonal and a confusion share a pixel, the one that stands out more is seen, and of equals the diagonal.
-      const at = line + xOf[row];
-      if (2 * place + 1 > pool[at]) {
-        pool[at] = 2 * place + 1;
-        pixels[at] = palette.correct[place];
+      const x = xOf[row];
+      const value = 2 * scale.correct(diagonal[row] / denominator(matrix, normalize, row, row)) + 1;
+      if (value > shown[x]) {
+        shown[x] = value;
+        pixels[line + x] = correct[value >> 1];
       }
     }
-    const ofRow = denominator(matrix, normalize === 'pred' ? 'counts' : normalize, row, 0);
+    const ofRow = byColumn ? 1 : denominator(matrix, normalize, row, 0);
     const end = rowStart[row + 1];
     let i = across.first === 0 ? rowStart[row] : firstCellFrom(matrix, row, across.first);
     for (; i < end && cols[i] <= across.last; i++) {
       const count = counts[i];
       if (count < hideBelow) continue;
-      const known = count < FREQUENT && Number.isInteger(count) ? places[count] : 0;
-      const place = known || scale.wrong(count / (normalize === 'pred' ? predicted[cols[i]] : ofRow));
-      const at = line + xOf[cols[i]];
-      if (2 * place > pool[at]) {
-        pool[at] = 2 * place;
-        pixels[at] = palette.wrong[place];
+      const x = xOf[cols[i]];
+      const whole = count | 0;
+      const known = byCount && whole === count && whole < FREQUENT;
+      const value = 2 * (known ? places[whole] : scale.wrong(count / (byColumn ? predicted[cols[i]] : ofRow)));
+      if (value > shown[x]) {
+        shown[x] = value;
+        pixels[line + x] = wrong[value >> 1];
       }
     }
   }
+  pixels.fill(palette.zero, line + side);
 
   // A line of pixels is marked when that holds for every class on it.
   const seen = new Uint8Array(side);

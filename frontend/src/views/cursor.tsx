@@ -27,12 +27,13 @@ interface Props {
 
 export function CursorLayer({ list, layout, view, width, height }: Props) {
   const canvas = useRef<HTMLCanvasElement>(null);
-  const wasEmpty = useRef(false);
+  const wasEmpty = useRef(true);
   const inside = (cell: Cell | null) => cell && Math.max(cell.trueClass, cell.predictedClass) < list.size;
   const [at, over] = [cursor.value, hover.value];
   useLayoutEffect(() => {
     if (!canvas.current || layout.side <= 0) return;
     const isEmpty = !inside(over ?? at) && !inside(at);
+    canvas.current.style.visibility = isEmpty ? 'hidden' : ''; // an empty one would cost its share of every frame, too
     if (isEmpty && wasEmpty.current) return; // a canvas that is touched is composed anew
     wasEmpty.current = isEmpty;
     const context = sized(canvas.current, width, height);

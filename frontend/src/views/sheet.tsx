@@ -3,12 +3,12 @@
 import { select } from 'd3-selection';
 import { type D3ZoomEvent, type ZoomTransform, zoom, zoomIdentity } from 'd3-zoom';
 import type { ComponentChildren } from 'preact';
-import { useEffect, useLayoutEffect, useRef } from 'preact/hooks';
+import { useEffect, useLayoutEffect, useMemo, useRef } from 'preact/hooks';
 import type { ClassList } from '../arrange';
 import { type Camera, cellAt, cellSize, constrained, FIT, largestZoom, viewportSide } from '../camera';
 import { exactCount, nameOf } from '../format';
 import { dark, palette, panelTab } from '../look';
-import { axisLabels, LABEL_SIZE, labelWidth } from '../marks';
+import { axisLabels, LABEL_SIZE, type Label, labelWidth } from '../marks';
 import type { Matrix } from '../matrix';
 import { toCss } from '../palette';
 import { groupsShown, type Span } from '../seen';
@@ -26,7 +26,11 @@ const MARGIN = 40;
 const MARGIN_FROM = 260;
 const LEAST_SIDE = 110;
 const LEAST_GROUP = 6;
-export const INK = { light: { text: '#202124', muted: '#5f6368' }, dark: { text: '#e8eaed', muted: '#a3a9b2' } };
+/** Of the canvas; the page's own style sheet has the same ground. */
+export const INK = {
+  light: { text: '#202124', muted: '#5f6368', ground: '#ffffff' },
+  dark: { text: '#e8eaed', muted: '#a3a9b2', ground: '#26292e' },
+};
 
 const measureLabel = measureIn(LABEL_SIZE);
 const widestOf = new WeakMap<readonly string[], number>();
@@ -129,6 +133,15 @@ export function Sheet({ run, title, list, layout, matrix, paint, stale, tooltip 
   const view = constrained(camera.value, side, n);
   const ink = INK[dark.value ? 'dark' : 'light'];
   const groups = groupsShown.value;
+  const labelsAlong = (offset: number, room: number, shown: boolean) =>
+    useMemo(
+      () => (shown ? axisLabels(list.names, n, offset, cellSize(view, side, n), side, room, measureLabel) : []),
+      [list, offset, view.k, side, room, shown],
+    );
+  const labels = {
+    rows: labelsAlong(view.y, layout.beside, left > PAD),
+    columns: labelsAlong(view.x, layout.above, top > PAD),
+  };
 
   const draw = (surface: Surface) => {
     surface.translate(left, top);
@@ -139,14 +152,14 @@ export function Sheet({ run, title, list, layout, matrix, paint, stale, tooltip 
     paint(surface, side, view);
     paintGroups(surface, groups, side, n, view, ink.text);
     surface.restore();
-    paintLabels(surface, list, matrix, layout, view, ink);
+    paintLabels(surface, labels, matrix, layout, ink);
     if (margin > 0) paintMargins(surface, matrix, layout, view, ink.muted);
     surface.strokeStyle = toCss(palette.value.frame);
     surface.lineWidth = 1;
     surface.strokeRect(-0.5, -0.5, side + 1, side + 1);
   };
   useLayoutEffect(() => {
-    if (canvas.current && side > 0) draw(sized(canvas.current, outer.width, outer.height));
+    if (canvas.current && side > 0) draw(sized(canvas.current, outer.width, outer.height, ink.ground));
   }, [
     paint,
     groups,
@@ -231,14 +244,11 @@ function paintGroups(surface: Surface, groups: readonly Span[], side: number, n:
 
 function paintLabels(
   surface: Surface,
-  list: ClassList,
+  labels: { rows: readonly Label[]; columns: readonly Label[] },
   matrix: Matrix,
-  { left, top, beside, above, flat, side }: Layout,
-  view: Camera,
+  { left, top, flat, side }: Layout,
   { text, muted }: { text: string; muted: string },
 ): void {
-  const n = list.size;
-  const size = cellSize(view, side, n);
   surface.textBaseline = 'middle';
   surface.font = `500 ${LABEL_SIZE}px ${FONT}`;
   surface.fillStyle = muted;
@@ -253,11 +263,11 @@ function paintLabels(
   }
   surface.font = `${LABEL_SIZE}px ${FONT}`;
   surface.textAlign = 'right';
-  for (const label of left > PAD ? axisLabels(list.names, n, view.y, size, side, beside, measureLabel) : []) {
+  for (const label of labels.rows) {
     surface.fillStyle = matrix.support[label.index] === 0 ? muted : text;
     surface.fillText(label.text, -PAD / 2 - 2, label.at);
   }
-  for (const label of top > PAD ? axisLabels(list.names, n, view.x, size, side, above, measureLabel) : []) {
+  for (const label of labels.columns) {
     surface.fillStyle = matrix.predicted[label.index] === 0 ? muted : text;
     if (flat) {
       surface.textAlign = 'center';
@@ -275,7 +285,7 @@ function paintLabels(
 
 /** Bars for support at the right and for predictions below, the correct part of each in its color. */
 function paintMargins(surface: Surface, matrix: Matrix, { side, margin }: Layout, view: Camera, muted: string): void {
-  const n = matrix.numClasses;
+  const { numClasses: n, rest } = matrix;
   const size = cellSize(view, side, n);
   const room = margin - 12;
   const correctInk = toCss(palette.value.correct[170]);
@@ -286,17 +296,19 @@ function paintMargins(surface: Surface, matrix: Matrix, { side, margin }: Layout
     bar: (lengths: Float32Array, size: number, place: Place | null, ink: string) => void,
   ) => {
     let most = 0;
-    for (let i = 0; i < n; i++) if (i !== matrix.rest) most = Math.max(most, counts[i]);
+    for (let i = 0; i < n; i++) if (counts[i] > most && i !== rest) most = counts[i];
     if (most === 0) return;
     const first = Math.max(0, Math.floor(-offset / size));
     if (size < 1) {
       // Where several classes share a pixel, the largest of them is seen.
       const lengths = new Float32Array(side);
-      for (let i = first; i < n && offset + i * size < side; i++) {
-        const pixel = Math.max(0, Math.floor(offset + i * size));
-        if (i !== matrix.rest) lengths[pixel] = Math.max(lengths[pixel], (counts[i] / most) * room);
+      for (let pixel = 0, i = first; pixel < side; pixel++) {
+        const end = Math.min(n, Math.ceil((pixel + 1 - offset) / size));
+        let largest = 0;
+        for (; i < end; i++) if (counts[i] > largest && i !== rest) largest = counts[i];
+        lengths[pixel] = Math.round((largest / most) * room);
       }
-      bar(lengths.map(Math.round), 1, null, correctInk);
+      bar(lengths, 1, null, correctInk);
       return;
     }
     const gap = size >= 5 ? 1 : 0;
@@ -305,14 +317,14 @@ function paintMargins(surface: Surface, matrix: Matrix, { side, margin }: Layout
     const correct = new Float32Array(last - first + 1);
     for (let i = first; i <= last; i++) {
       to[i - first] = Math.round(Math.min(1, counts[i] / most) * room);
-      correct[i - first] = counts[i] > 0 && i !== matrix.rest ? to[i - first] * (matrix.diagonal[i] / counts[i]) : 0;
+      correct[i - first] = counts[i] > 0 && i !== rest ? to[i - first] * (matrix.diagonal[i] / counts[i]) : 0;
     }
     const place = { offset: offset + first * size, gap };
     bar(to, size, place, wrongInk);
     bar(correct, size, place, correctInk);
-    if (matrix.rest !== undefined && matrix.rest <= last) {
+    if (rest !== undefined && rest <= last) {
       bar(
-        to.map((length, i) => (i + first === matrix.rest ? length : 0)),
+        to.map((length, i) => (i + first === rest ? length : 0)),
         size,
         place,
         muted,
