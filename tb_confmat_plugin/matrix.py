@@ -292,8 +292,8 @@ class ConfusionMatrix:
     def per_class(self) -> dict[str, npt.NDArray[np.float64]]:
         """Every metric of each class by name, float64 [C], NaN where undefined.
 
-        Those that are proportions also have a 95% Wilson interval, such as "recall_interval", float64 [C, 2]. For it weights are taken as
-        numbers of samples. "f1" has none: it is a mean of two proportions, not one itself.
+        Shares also have a 95% Wilson interval, such as "recall_interval", float64 [C, 2]. For it weights are taken as numbers of samples.
+        "f1" is no share of samples, but grows with "jaccard", which is one, as 2 J / (1 + J): its interval is made of that one's bounds.
 
         Raises:
           ValueError: a signed difference.

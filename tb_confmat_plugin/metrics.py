@@ -102,6 +102,7 @@ class Metric:
       compute: the function: marginals to a float, or to [C] for a metric of each class.
       per_class: whether it is a metric of each class.
       proportion: for a share of samples, the function that gives its numerator and denominator; it then has a Wilson interval.
+      through: for what grows with that share and is not itself one, how; the bounds of the interval go the same way.
       gradient: for another function of the marginals of the whole matrix, its gradient as [3, C], by the true positives, the support and
         the predicted of each class; it then has an interval by the delta method.
       least: the smallest value that there is; the largest of what has an interval is 1.
@@ -113,6 +114,7 @@ class Metric:
     compute: Callable[[Marginals], Any]
     per_class: bool = False
     proportion: Callable[[Marginals], tuple[Any, Any]] | None = None
+    through: Callable[[Floats], Floats] | None = None
     gradient: Callable[[Marginals], Floats] | None = None
     least: float = 0.0
 
@@ -146,14 +148,15 @@ def compute_intervals(matrix: "ConfusionMatrix", zero_division: float = math.nan
 
 
 def compute_per_class(matrix: "ConfusionMatrix") -> dict[str, Floats]:
-    """Every metric of each class, and the intervals of those that are proportions; `ConfusionMatrix.per_class` says more."""
+    """Every metric of each class, and the interval of each share; `ConfusionMatrix.per_class` says more."""
     marginals = Marginals.of(matrix)
     found: dict[str, Floats] = {}
     for name, metric in METRICS.items():
         if metric.per_class:
             found[name] = metric.compute(marginals)
             if metric.proportion is not None:
-                found[f"{name}_interval"] = wilson_interval(*metric.proportion(marginals))
+                interval = wilson_interval(*metric.proportion(marginals))
+                found[f"{name}_interval"] = metric.through(interval) if metric.through else interval
     return found
 
 
@@ -260,14 +263,22 @@ _RETRIEVAL = "Kent, Berry, Luehrs and Perry, 1955"
 _proportion("precision", "TP / (TP + FP)", _RETRIEVAL, lambda m: (m.true_positives, m.predicted))
 _proportion("recall", "TP / (TP + FN)", _RETRIEVAL, lambda m: (m.true_positives, m.support))
 _proportion("specificity", "TN / (TN + FP)", "Yerushalmy, 1947", lambda m: (_true_negatives(m), _negatives(m)))
+
+
+def _jaccard(m: Marginals) -> tuple[Any, Any]:
+    return m.true_positives, m.support + m.predicted - m.true_positives
+
+
 METRICS["f1"] = Metric(
     "f1",
     "2 TP / (2 TP + FP + FN)",
     "van Rijsbergen, 1979; Dice, 1945",
     lambda m: divide(2 * m.true_positives, m.support + m.predicted),
     per_class=True,
+    proportion=_jaccard,
+    through=lambda jaccard: 2 * jaccard / (1 + jaccard),
 )
-_proportion("jaccard", "TP / (TP + FP + FN)", "Jaccard, 1901", lambda m: (m.true_positives, m.support + m.predicted - m.true_positives))
+_proportion("jaccard", "TP / (TP + FP + FN)", "Jaccard, 1901", _jaccard)
 _proportion("false_positive_rate", "FP / (FP + TN)", "Green and Swets, 1966", lambda m: (_false_positives(m), _negatives(m)))
 
 # Which combinations of TP, support and predicted are the numerator and the denominator of the shares that are averaged.

@@ -37,7 +37,6 @@ WHOLE = [
 ]
 COUNTS = ["support", "predicted", "true_positives", "false_positives", "false_negatives", "true_negatives"]
 SHARES = ["precision", "recall", "specificity", "f1", "jaccard", "false_positive_rate"]
-PROPORTIONS = [name for name in SHARES if name != "f1"]
 SIGNED = ["matthews_corrcoef", "cohen_kappa"]
 AVERAGED = [f"{name}_{average}" for name in ("precision", "recall", "f1") for average in ("macro", "weighted")] + ["jaccard_macro"]
 WILSON = ["accuracy", *(f"{name}_micro" for name in ("precision", "recall", "f1")), "recall_weighted"]
@@ -91,7 +90,7 @@ def undefined_as(values: np.ndarray, zero_division: float) -> np.ndarray:
 def test_the_metrics_are_those_of_the_issue() -> None:
     matrix = ConfusionMatrix.from_dense(ASYMMETRIC)
     assert sorted(matrix.metrics()) == sorted(WHOLE)
-    assert sorted(matrix.per_class()) == sorted([*COUNTS, *SHARES, *(f"{name}_interval" for name in PROPORTIONS)])
+    assert sorted(matrix.per_class()) == sorted([*COUNTS, *SHARES, *(f"{name}_interval" for name in SHARES)])
     assert sorted(METRICS) == sorted([*WHOLE, *COUNTS, *SHARES])
 
 
@@ -100,7 +99,7 @@ def test_each_tells_its_name_formula_and_source(name: str) -> None:
     metric = METRICS[name]
     assert metric.name == name
     assert metric.per_class == (name in COUNTS + SHARES)
-    assert (metric.proportion is not None) == (name in PROPORTIONS + WILSON)
+    assert (metric.proportion is not None) == (name in SHARES + WILSON)
     assert (metric.gradient is not None) == (name in DELTA)
     assert metric.least == (-1 if name in SIGNED else 0)
     assert metric.formula
@@ -565,7 +564,7 @@ def test_the_intervals_are_those_of_their_proportions() -> None:
         "false_positive_rate": ("false_positives", per_class["true_negatives"] + per_class["false_positives"]),
         "jaccard": ("true_positives", per_class["support"] + per_class["false_positives"]),
     }
-    assert sorted(of) == sorted(PROPORTIONS)
+    assert sorted([*of, "f1"]) == sorted(SHARES)
     for name, (part, whole) in of.items():
         for index in range(3):
             k, n = int(per_class[part][index]), int(whole[index])
@@ -573,11 +572,20 @@ def test_the_intervals_are_those_of_their_proportions() -> None:
             np.testing.assert_allclose(per_class[f"{name}_interval"][index], [expected.low, expected.high], rtol=0, atol=1e-12)
 
 
+def test_the_interval_of_f1_holds_about_as_often_as_it_says() -> None:
+    rng, truth = np.random.default_rng(5), np.array([[0.24, 0.06, 0.02], [0.01, 0.3, 0.05], [0.04, 0.03, 0.25]])
+    of_truth = ConfusionMatrix.from_dense(truth).per_class()["f1"]
+    drawn = [ConfusionMatrix.from_dense(counts.reshape(3, 3)).per_class() for counts in rng.multinomial(200, truth.ravel(), 2000)]
+    low, high = np.moveaxis([each["f1_interval"] for each in drawn], -1, 0)
+    held = np.mean((low <= of_truth) & (of_truth <= high), axis=0)
+    assert np.all((held > 0.935) & (held < 0.965)), held
+
+
 @modest
 @given(any_counts)
 def test_intervals_contain_their_shares(dense) -> None:
     per_class = ConfusionMatrix.from_dense(dense).per_class()
-    for name in PROPORTIONS:
+    for name in SHARES:
         share, (low, high) = per_class[name], per_class[f"{name}_interval"].T
         defined = ~np.isnan(share)
         np.testing.assert_array_equal(np.isnan(low), ~defined)

@@ -64,13 +64,14 @@ export function drawBars(pixels: Uint32Array, side: number, camera: Camera, pict
       const value = count / denominator(matrix, normalize, row, column);
       const scale = scaleOf(row);
       const place = row === column ? scale.correct(value) : scale.wrong(value);
-      const [x0, y0] = [grid.left(column), grid.top(row)];
+      const x0 = grid.left(column);
+      const y0 = grid.top(row);
       if (best) {
         const left = Math.min(side - 1, Math.max(0, x0));
         const top = Math.min(side - 1, Math.max(0, y0));
         const at = top * side + left;
-        const [known, owner] = [best[at] >> 4, best[at] & 15];
-        if (place < known || (place === known && owner === slot)) return;
+        const known = best[at] >> 4;
+        if (place < known || (place === known && (best[at] & 15) === slot)) return;
         best[at] = (place << 4) | slot;
         // Where another run has as much, neither is seen to have more.
         const color = place === known ? palette.frame : ramp[place];
@@ -78,7 +79,8 @@ export function drawBars(pixels: Uint32Array, side: number, camera: Camera, pict
         else fillBox(pixels, side, left, top, Math.max(grid.right(column), left + 1), Math.max(grid.bottom(row), top + 1), color);
         return;
       }
-      const [x1, y1] = [grid.right(column), grid.bottom(row)];
+      const x1 = grid.right(column);
+      const y1 = grid.bottom(row);
       if (glyph === 'stripes') {
         const from = x0 + Math.round((slot * (x1 - x0)) / runs.length);
         const to = x0 + Math.round(((slot + 1) * (x1 - x0)) / runs.length);

@@ -38,8 +38,9 @@ function begun(before: Matrix, after: Matrix, of: Normalize): Comparison {
   const isWanted = () => latest.shown === made || latest.listed === made;
   breath()
     .then(() => inSlices(comparison(before, after, of), isWanted, () => {}))
-    .then((changes) => {
+    .then(async (changes) => {
       made.changes = changes;
+      await breath(); // to show it is a task of its own
       compared.value++;
     });
   return made;

@@ -49,15 +49,16 @@ export function mostChanged({ rows, cols, difference }: Changes, rest?: number):
   return most;
 }
 
-function colorOf(i: number, { changes, ramps, most, log }: DifferencePicture): { color: number; place: number } | null {
-  const change = changes.difference[i];
-  if (!(Math.abs(change) > 0)) return null;
-  const reach = changes.rows[i] === changes.cols[i] ? most.correct : most.wrong;
-  const t = Math.min(1, Math.abs(change) / reach);
-  const place = Math.max(1, Math.round(255 * (log ? Math.log1p(t * 50) / Math.log1p(50) : t)));
-  const ramp = changes.significant[i] === 0 ? ramps.noise : change > 0 ? ramps.more : ramps.less;
-  // What is more than noise wins over what is not, whatever its size.
-  return { color: ramp[place], place: changes.significant[i] === 0 ? place : 256 + place };
+/** How large a change is, from 1 to 255; 0 where there is none, or none that is defined. */
+function placeOf(i: number, { changes, most, log }: DifferencePicture): number {
+  const change = Math.abs(changes.difference[i]);
+  if (!(change > 0)) return 0;
+  const t = Math.min(1, change / (changes.rows[i] === changes.cols[i] ? most.correct : most.wrong));
+  return Math.max(1, Math.round(255 * (log ? Math.log1p(t * 50) / Math.log1p(50) : t)));
+}
+
+function colorOf(i: number, place: number, { changes, ramps }: DifferencePicture): number {
+  return (changes.significant[i] === 0 ? ramps.noise : changes.difference[i] > 0 ? ramps.more : ramps.less)[place];
 }
 
 function isHidden(i: number, { changes, hideDiagonal, hideBelow }: DifferencePicture): boolean {
@@ -72,19 +73,27 @@ export function drawDifference(pixels: Uint32Array, side: number, camera: Camera
   const best = grid.size < 2 ? new Uint16Array(pixels.length) : null;
   const inside = (at: number) => (best ? Math.min(side - 1, Math.max(0, at)) : at); // also where less than half a pixel is in view
   for (let row = grid.down.first; row <= grid.down.last; row++) {
-    const [top, bottom] = [inside(grid.top(row)), grid.bottom(row)];
+    const top = inside(grid.top(row));
+    const bottom = grid.bottom(row);
     for (let i = rowStart[row]; i < rowStart[row + 1]; i++) {
       const column = changes.cols[i];
       if (column < grid.across.first || column > grid.across.last || isHidden(i, picture)) continue;
-      const found = colorOf(i, picture);
-      if (!found) continue;
+      const place = placeOf(i, picture);
+      if (place === 0) continue;
       const left = inside(grid.left(column));
       if (best) {
         const at = top * side + left;
-        if (found.place <= best[at]) continue;
-        best[at] = found.place;
+        // What is more than noise wins over what is not, whatever its size.
+        const rank = changes.significant[i] === 0 ? place : 256 + place;
+        if (rank <= best[at]) continue;
+        best[at] = rank;
+        if (grid.size <= 1) {
+          pixels[at] = colorOf(i, place, picture);
+          continue;
+        }
       }
-      fillBox(pixels, side, left, top, Math.max(grid.right(column), left + 1), Math.max(bottom, top + 1), found.color);
+      const color = colorOf(i, place, picture);
+      fillBox(pixels, side, left, top, Math.max(grid.right(column), left + 1), Math.max(bottom, top + 1), color);
     }
   }
 }
@@ -110,8 +119,8 @@ export function differenceNumbers(side: number, camera: Camera, picture: Differe
   for (let row = down.first; row <= down.last; row++) {
     for (let i = rowStart[row]; i < rowStart[row + 1]; i++) {
       const column = changes.cols[i];
-      const found = column >= across.first && column <= across.last && !isHidden(i, picture) ? colorOf(i, picture) : null;
-      if (!found) continue;
+      const place = column >= across.first && column <= across.last && !isHidden(i, picture) ? placeOf(i, picture) : 0;
+      if (place === 0) continue;
       const isReal = changes.significant[i] === 1;
       const whole = signed(changes.difference[i], normalize);
       // All are shares there, as the legend says: the sign of percent is what one can do without.
@@ -121,7 +130,7 @@ export function differenceNumbers(side: number, camera: Camera, picture: Differe
         continue;
       }
       const [x, y] = [camera.x + (column + 0.5) * size, camera.y + (row + 0.5) * size];
-      (isReal ? real : noise).push({ text, x, y, ink: inkOn(found.color) });
+      (isReal ? real : noise).push({ text, x, y, ink: inkOn(colorOf(i, place, picture)) });
     }
   }
   return all ? [...real, ...noise] : real;

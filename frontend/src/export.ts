@@ -4,7 +4,7 @@ import type { ClassList } from './arrange';
 import { rankedConfusions } from './confusions';
 import { nameOf, shortValue } from './format';
 import { denominator, type Extent, type Matrix, type Normalize } from './matrix';
-import { intervalOf, PER_CLASS, type ProportionName, perClass, wilson } from './metrics';
+import { intervalOf, PER_CLASS, perClass, type ShareName, wilson } from './metrics';
 import { inkOn, type Palette } from './palette';
 import { type ColorScale, scaleOf, valueAt } from './scale';
 import { adjustedPValues, type Changes } from './significance';
@@ -82,14 +82,14 @@ export function cellRows(matrix: Matrix, { names }: ClassList): Value[][] {
   return [header, ...rows];
 }
 
-/** Every metric of each class, with the intervals of those that are proportions. */
+/** Every metric of each class, with the intervals of shares. */
 export function classRows(matrix: Matrix, { names }: ClassList): Value[][] {
   const values = perClass(matrix);
-  const header = PER_CLASS.flatMap(({ name, proportion }) => (proportion ? [name, `${name}_low`, `${name}_high`] : [name]));
+  const header = PER_CLASS.flatMap(({ name, share }) => (share ? [name, `${name}_low`, `${name}_high`] : [name]));
   const rows = Array.from({ length: matrix.numClasses }, (_, index) => [
     nameOf(names, index),
-    ...PER_CLASS.flatMap(({ name, proportion }) =>
-      proportion ? [values[name][index], ...intervalOf(matrix, name as ProportionName, index)] : [values[name][index]],
+    ...PER_CLASS.flatMap(({ name, share }) =>
+      share ? [values[name][index], ...intervalOf(matrix, name as ShareName, index)] : [values[name][index]],
     ),
   ]);
   return [['class', ...header], ...rows];

@@ -29,7 +29,8 @@ export function gridOf(side: number, camera: Camera, n: number): Grid {
   const end = (offset: number, index: number) => Math.max(start(offset, index + 1) - line, start(offset, index) + (line ? 0 : 1));
   const [across, down] = [visibleClasses(camera.x, size, side, n), visibleClasses(camera.y, size, side, n)];
   const edges = (of: (offset: number, index: number) => number, offset: number, { first, last }: Range) => {
-    const found = Int32Array.from({ length: Math.max(0, last - first + 1) }, (_, i) => of(offset, first + i));
+    const found = new Int32Array(Math.max(0, last - first + 1));
+    for (let i = 0; i < found.length; i++) found[i] = of(offset, first + i);
     return (index: number) => found[index - first];
   };
   return {
@@ -55,7 +56,8 @@ export function drawGround(
   pixels.fill(grid.size >= GRID_FROM ? palette.grid : palette.zero);
   if (grid.size >= GRID_FROM) {
     for (let row = down.first; row <= down.last; row++) {
-      const [top, bottom] = [Math.max(0, grid.top(row)), Math.min(side, grid.bottom(row))];
+      const top = Math.max(0, grid.top(row));
+      const bottom = Math.min(side, grid.bottom(row));
       if (bottom <= top) continue;
       for (let column = across.first; column <= across.last; column++) {
         fillBox(pixels, side, grid.left(column), top, grid.right(column), top + 1, palette.zero);
@@ -76,7 +78,9 @@ function mark(lines: Uint8Array, top: number, bottom: number, value: number): vo
 
 /** Fills a rectangle, its right and lower edges not included. */
 export function fillBox(pixels: Uint32Array, side: number, x0: number, y0: number, x1: number, y1: number, color: number): void {
-  const [left, right, bottom] = [Math.max(0, x0), Math.min(side, x1), Math.min(side, y1)];
+  const left = Math.max(0, x0);
+  const right = Math.min(side, x1);
+  const bottom = Math.min(side, y1);
   if (right <= left) return;
   for (let y = Math.max(0, y0); y < bottom; y++) pixels.fill(color, y * side + left, y * side + right);
 }

@@ -60,6 +60,14 @@ export function breath(): Promise<void> {
   });
 }
 
+/** Does the work of a generator at once. */
+export function finished<T>(work: Generator<number, T>): T {
+  for (;;) {
+    const next = work.next();
+    if (next.done) return next.value;
+  }
+}
+
 /** Does the work of a generator piece by piece; gives its result, or null when it is no longer wanted. */
 export async function inSlices<T>(
   work: Generator<number, T>,

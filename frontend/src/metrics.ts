@@ -16,8 +16,8 @@ export interface ClassMetric {
   readonly name: string;
   readonly label: string;
   readonly formula: string;
-  /** Whether it is a share of samples, and so has an interval. */
-  readonly proportion: boolean;
+  /** Whether it is a share of samples or grows with one, and so has an interval. */
+  readonly share: boolean;
 }
 
 const MICRO = 'of the summed counts of all classes, which is the accuracy where each sample has one label';
@@ -75,23 +75,23 @@ export const WHOLE = [
 
 /** Metrics of each class. */
 export const PER_CLASS = [
-  { name: 'support', label: 'Support', formula: 'TP + FN', proportion: false },
-  { name: 'predicted', label: 'Predicted', formula: 'TP + FP', proportion: false },
-  { name: 'true_positives', label: 'True positives', formula: 'TP', proportion: false },
-  { name: 'false_positives', label: 'False positives', formula: 'FP', proportion: false },
-  { name: 'false_negatives', label: 'False negatives', formula: 'FN', proportion: false },
-  { name: 'true_negatives', label: 'True negatives', formula: 'TN = N - TP - FP - FN', proportion: false },
-  { name: 'precision', label: 'Precision', formula: 'TP / (TP + FP)', proportion: true },
-  { name: 'recall', label: 'Recall', formula: 'TP / (TP + FN)', proportion: true },
-  { name: 'specificity', label: 'Specificity', formula: 'TN / (TN + FP)', proportion: true },
-  { name: 'f1', label: 'F1', formula: '2 TP / (2 TP + FP + FN)', proportion: false },
-  { name: 'jaccard', label: 'Jaccard', formula: 'TP / (TP + FP + FN)', proportion: true },
-  { name: 'false_positive_rate', label: 'False positive rate', formula: 'FP / (FP + TN)', proportion: true },
+  { name: 'support', label: 'Support', formula: 'TP + FN', share: false },
+  { name: 'predicted', label: 'Predicted', formula: 'TP + FP', share: false },
+  { name: 'true_positives', label: 'True positives', formula: 'TP', share: false },
+  { name: 'false_positives', label: 'False positives', formula: 'FP', share: false },
+  { name: 'false_negatives', label: 'False negatives', formula: 'FN', share: false },
+  { name: 'true_negatives', label: 'True negatives', formula: 'TN = N - TP - FP - FN', share: false },
+  { name: 'precision', label: 'Precision', formula: 'TP / (TP + FP)', share: true },
+  { name: 'recall', label: 'Recall', formula: 'TP / (TP + FN)', share: true },
+  { name: 'specificity', label: 'Specificity', formula: 'TN / (TN + FP)', share: true },
+  { name: 'f1', label: 'F1', formula: '2 TP / (2 TP + FP + FN)', share: true },
+  { name: 'jaccard', label: 'Jaccard', formula: 'TP / (TP + FP + FN)', share: true },
+  { name: 'false_positive_rate', label: 'False positive rate', formula: 'FP / (FP + TN)', share: true },
 ] as const satisfies readonly ClassMetric[];
 
 export type WholeName = (typeof WHOLE)[number]['name'];
 export type PerClassName = (typeof PER_CLASS)[number]['name'];
-export type ProportionName = Extract<(typeof PER_CLASS)[number], { proportion: true }>['name'];
+export type ShareName = Extract<(typeof PER_CLASS)[number], { share: true }>['name'];
 
 // Two-sided 95% of the standard normal distribution.
 const Z = 1.959963984540054;
@@ -116,7 +116,7 @@ const falseNegatives: OfClass = (m, i) => m.support[i] - m.diagonal[i];
 const trueNegatives: OfClass = (m, i) => Math.max(m.total - m.support[i] - falsePositives(m, i), 0);
 const negatives: OfClass = (m, i) => trueNegatives(m, i) + falsePositives(m, i);
 
-const PROPORTIONS: Record<ProportionName, readonly [part: OfClass, whole: OfClass]> = {
+const PROPORTIONS: Record<Exclude<ShareName, 'f1'>, readonly [part: OfClass, whole: OfClass]> = {
   precision: [truePositives, predicted],
   recall: [truePositives, support],
   specificity: [trueNegatives, negatives],
@@ -156,10 +156,20 @@ function ofClasses(matrix: Matrix, name: PerClassName): Float64Array {
   return found;
 }
 
-/** The Wilson interval of a proportion of one class; weights are taken as numbers of samples. */
-export function intervalOf(matrix: Matrix, name: ProportionName, index: number): Interval {
-  const [part, whole] = PROPORTIONS[name];
-  return wilson(part(matrix, index), whole(matrix, index));
+/** The Wilson interval of a share of one class; weights are taken as numbers of samples. F1 grows with the Jaccard index. */
+export function intervalOf(matrix: Matrix, name: ShareName, index: number): Interval {
+  const [part, whole] = PROPORTIONS[name === 'f1' ? 'jaccard' : name];
+  const [low, high] = wilson(part(matrix, index), whole(matrix, index));
+  return name === 'f1' ? [(2 * low) / (1 + low), (2 * high) / (1 + high)] : [low, high];
+}
+
+export interface Whole {
+  readonly metrics: Record<WholeName, number>;
+  /**
+   * Of each metric that has one, for samples drawn one by one at random: Wilson's for the accuracy and what equals it, for others that of
+   * the delta method. NaN where the metric is undefined and where the delta method finds no spread, which is no certainty.
+   */
+  readonly intervals: Partial<Record<WholeName, Interval>>;
 }
 
 export function wholeMetrics(matrix: Matrix): Record<WholeName, number> {
@@ -191,39 +201,42 @@ function metricsOf(matrix: Matrix, shares: Shares, pairs: Pairs): Record<WholeNa
   };
 }
 
-/**
- * The interval of each metric that has one, for samples drawn one by one at random: Wilson's for the accuracy and what equals it, for others
- * that of the delta method. NaN where the metric is undefined and where the delta method finds no spread, which is no certainty.
- */
-export function wholeIntervals(matrix: Matrix): Partial<Record<WholeName, Interval>> {
+/** All metrics of the whole matrix with their intervals, piece by piece; each step tells how far it is, from 0 to 1. */
+export function* wholeInPieces(matrix: Matrix): Generator<number, Whole> {
   const shares = sharesOf(matrix);
+  yield 0;
   const pairs = pairsOf(matrix);
-  const found = metricsOf(matrix, shares, pairs);
+  yield 0.1;
+  const metrics = metricsOf(matrix, shares, pairs);
+  yield 0.2;
   const accuracy = wilson(sum(matrix.diagonal), matrix.total);
-  const around = (name: WholeName, gradient: Gradient, least = 0): Interval => {
-    const half = Z * standardError(matrix, gradient);
-    return [Math.max(found[name] - half, least), Math.min(found[name] + half, 1)];
-  };
-  const macro = (name: `${Averaged}_macro`, of: Averaged) => around(name, meanGradient(matrix, of, shares[of], null));
-  const weighted = (name: `${Averaged}_weighted` & WholeName, of: Averaged) =>
-    around(name, meanGradient(matrix, of, shares[of], found[name]));
-  const recall = macro('recall_macro', 'recall');
-  return {
+  const intervals: Partial<Record<WholeName, Interval>> = {
     accuracy,
-    balanced_accuracy: recall,
-    precision_macro: macro('precision_macro', 'precision'),
     precision_micro: accuracy,
-    precision_weighted: weighted('precision_weighted', 'precision'),
-    recall_macro: recall,
     recall_micro: accuracy,
     recall_weighted: accuracy,
-    f1_macro: macro('f1_macro', 'f1'),
     f1_micro: accuracy,
-    f1_weighted: weighted('f1_weighted', 'f1'),
-    jaccard_macro: macro('jaccard_macro', 'jaccard'),
-    matthews_corrcoef: around('matthews_corrcoef', matthewsGradient(pairs), -1),
-    cohen_kappa: around('cohen_kappa', kappaGradient(pairs), -1),
   };
+  const macro = (of: Averaged) => () => meanGradient(matrix, of, shares[of], null);
+  const weighted = (of: Averaged, mean: number) => () => meanGradient(matrix, of, shares[of], mean);
+  const gradients: readonly (readonly [name: WholeName, gradient: () => Gradient, least?: number])[] = [
+    ['recall_macro', macro('recall')],
+    ['precision_macro', macro('precision')],
+    ['precision_weighted', weighted('precision', metrics.precision_weighted)],
+    ['f1_macro', macro('f1')],
+    ['f1_weighted', weighted('f1', metrics.f1_weighted)],
+    ['jaccard_macro', macro('jaccard')],
+    ['matthews_corrcoef', () => matthewsGradient(pairs), -1],
+    ['cohen_kappa', () => kappaGradient(pairs), -1],
+  ];
+  for (const [i, [name, gradient, least = 0]] of gradients.entries()) {
+    const half = Z * standardError(matrix, gradient());
+    const interval: Interval = [Math.max(metrics[name] - half, least), Math.min(metrics[name] + half, 1)];
+    intervals[name] = interval;
+    if (name === 'recall_macro') intervals.balanced_accuracy = interval; // which it is
+    yield 0.2 + (0.8 * (i + 1)) / gradients.length;
+  }
+  return { metrics, intervals };
 }
 
 type Averaged = 'precision' | 'recall' | 'f1' | 'jaccard';

@@ -19,7 +19,7 @@ import { type Cell, FIT } from './camera';
 import { changesOf } from './comparisons';
 import type { Courses } from './courses';
 import { mostChanged } from './difference';
-import { inSlices, scan } from './history';
+import { breath, inSlices, scan } from './history';
 import { type ColorRange, color, fixedExtent, normalize, panelTab, range } from './look';
 import { countAt, denominator, type Extent, type Matrix } from './matrix';
 import { type OrderName, orderOf, similarity } from './order';
@@ -52,12 +52,11 @@ export const revealed = signal<Cell | null>(null);
 export const ordering = signal<number | null>(null);
 
 /** An order that was made of the matrix of one run and step, and stays as it is when others are looked at. */
-export interface Pinned {
+export interface Pinned extends Arrangement {
   readonly name: OrderName;
   readonly run: string;
   readonly step: number;
   readonly list: ClassList;
-  readonly classes: Int32Array;
   /** Classes that are confused among themselves, where the order is by similarity. */
   readonly groups: readonly (readonly number[])[];
 }
@@ -91,6 +90,7 @@ export const arrangement = computed<Arrangement | null>(() => {
   const order = pinned.value;
   const among = partOf(list);
   if (!order && !among) return null;
+  if (order?.list === list && !among) return order;
   let sequence = order ? inList(order, list) : Int32Array.from({ length: list.size }, (_, index) => index);
   if (among) sequence = sequence.filter((index) => among.has(index));
   return { classes: sequence, rest: sequence.length < list.size };
@@ -145,7 +145,10 @@ function onList(matrix: Matrix, names: readonly string[] | null, list: ClassList
 /** A matrix on the common list as it is arranged. */
 export function arranged(whole: Matrix): Matrix {
   const [now, to] = [arrangement.value, places.value];
-  if (!now || !to || to.length !== whole.numClasses) return whole;
+  return now && to?.length === whole.numClasses ? arrangedAs(whole, now, to) : whole;
+}
+
+function arrangedAs(whole: Matrix, now: Arrangement, to: Int32Array): Matrix {
   const known = arrangedOf.get(whole);
   if (known?.arrangement === now) return known.matrix;
   const size = shownSize(now);
@@ -288,12 +291,17 @@ export async function chooseOrder(name: OrderName, of?: { run: string; step: num
         ordering.value = progress;
       },
     );
+    await breath();
   } else made = { order: orderOf(whole, list.names, name), groups: [] };
   if (!made || wantedOrder !== mine) return;
   const { order, groups } = made;
+  const next = { name, run, step, list, classes: order, rest: false, groups };
+  if (list === classes.value) arrangedAs(whole, next, placesOf(next, list.size)); // of a large matrix as much as one task should do
+  await breath();
+  if (wantedOrder !== mine) return;
   rearrange(() => {
     ordering.value = null;
-    pinned.value = { name, run, step, list, classes: order, groups };
+    pinned.value = next;
   });
 }
 

@@ -1,5 +1,6 @@
 // Is a change more than noise? Tests of two proportions, and of all the cells of two matrices at once.
 
+import { finished } from './history';
 import { denominator, type Matrix, type Normalize } from './matrix';
 
 /** One entry for each cell that is not zero in both matrices, by growing row, then column. */
@@ -143,11 +144,7 @@ export function adjustedPValues(pValues: Float64Array): Float64Array {
  * Two evaluations of one data set have more in common than the tests assume: then they find rather too little than too much.
  */
 export function changesBetween(before: Matrix, after: Matrix, normalize: Normalize, level = 0.05): Changes {
-  const work = comparison(before, after, normalize, level);
-  for (;;) {
-    const next = work.next();
-    if (next.done) return next.value;
-  }
+  return finished(comparison(before, after, normalize, level));
 }
 
 /** The same piece by piece, so that a page can do other things in between; each step tells how far it is, from 0 to 1. */

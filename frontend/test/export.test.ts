@@ -15,7 +15,7 @@ import {
 } from '../src/export';
 import { shortValue } from '../src/format';
 import { extentOf, type Matrix, type Normalize } from '../src/matrix';
-import { intervalOf, PER_CLASS, type ProportionName, perClass, wilson } from '../src/metrics';
+import { intervalOf, PER_CLASS, perClass, type ShareName, wilson } from '../src/metrics';
 import { paletteOf } from '../src/palette';
 import { type ColorScale, scaleOf } from '../src/scale';
 import { changesBetween } from '../src/significance';
@@ -152,10 +152,10 @@ describe('tables', () => {
         };
         expect(row[header.indexOf('class')]).toBe(list.names[index]);
         expect(at('support')).toBe(counts[index].reduce((sum, count) => sum + count, 0));
-        for (const { name, proportion } of PER_CLASS) {
+        for (const { name, share } of PER_CLASS) {
           expect(at(name)).toBe(perClass(matrix)[name][index]);
-          if (!proportion) expect(header).not.toContain(`${name}_low`);
-          else expect([at(`${name}_low`), at(`${name}_high`)]).toEqual(intervalOf(matrix, name as ProportionName, index));
+          if (!share) expect(header).not.toContain(`${name}_low`);
+          else expect([at(`${name}_low`), at(`${name}_high`)]).toEqual(intervalOf(matrix, name as ShareName, index));
         }
       }
       expect(rows).toHaveLength(counts.length);

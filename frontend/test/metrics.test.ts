@@ -1,15 +1,17 @@
 import { readFileSync } from 'node:fs';
 import { describe, expect, test } from 'vitest';
+import { finished } from '../src/history';
+import type { Matrix } from '../src/matrix';
 import {
   type Interval,
   intervalOf,
   PER_CLASS,
   type PerClassName,
-  type ProportionName,
   perClass,
+  type ShareName,
   WHOLE,
   type WholeName,
-  wholeIntervals,
+  wholeInPieces,
   wholeMetrics,
   wilson,
 } from '../src/metrics';
@@ -31,7 +33,8 @@ interface Content {
 const LINES = readFileSync(new URL('metrics.jsonl', RECORDS), 'utf8').trimEnd().split('\n');
 const FORMULAS: { metrics: Record<string, string>; per_class: Record<string, string> } = JSON.parse(LINES[0]);
 const GOLDEN = LINES.slice(1).map((line): [name: string, content: Content] => [JSON.parse(line).name, JSON.parse(line)]);
-const PROPORTIONS = PER_CLASS.flatMap(({ name, proportion }) => (proportion ? [name as ProportionName] : []));
+const SHARES = PER_CLASS.flatMap(({ name, share }) => (share ? [name as ShareName] : []));
+const intervalsOf = (matrix: Matrix) => finished(wholeInPieces(matrix)).intervals;
 const SIGNED: WholeName[] = ['matthews_corrcoef', 'cohen_kappa'];
 const ASYMMETRIC = [
   [50, 9, 1],
@@ -59,7 +62,7 @@ describe('what there is', () => {
     expect(formulas(WHOLE)).toEqual(Object.entries(FORMULAS.metrics));
     expect(formulas(PER_CLASS)).toEqual(Object.entries(FORMULAS.per_class));
     for (const [, golden] of GOLDEN) {
-      const intervals = PROPORTIONS.map((name) => `${name}_interval`);
+      const intervals = SHARES.map((name) => `${name}_interval`);
       expect(Object.keys(golden.metrics)).toEqual(WHOLE.map(({ name }) => name));
       expect(Object.keys(golden.per_class).sort()).toEqual([...PER_CLASS.map(({ name }) => name), ...intervals].sort());
     }
@@ -82,7 +85,7 @@ describe('what there is', () => {
       GOLDEN.filter(([, content]) => JSON.stringify(pick(content)).includes('null')).length;
     expect(GOLDEN.length).toBeGreaterThan(20);
     for (const { name } of WHOLE.slice(1)) expect(undefinedIn(({ metrics }) => metrics[name])).toBeGreaterThan(0);
-    for (const name of PROPORTIONS) expect(undefinedIn(({ per_class }) => per_class[name])).toBeGreaterThan(1);
+    for (const name of SHARES) expect(undefinedIn(({ per_class }) => per_class[name])).toBeGreaterThan(1);
     expect(GOLDEN.filter(([, content]) => content.num_classes === 1000).length).toBe(2);
   });
 });
@@ -97,8 +100,9 @@ describe.each(GOLDEN)('as Python: %s', (_, golden) => {
   });
 
   test('intervals', () => {
-    const found = wholeIntervals(matrix);
-    expect(Object.keys(found)).toEqual(Object.keys(golden.intervals));
+    const found = intervalsOf(matrix);
+    expect(Object.keys(found).sort()).toEqual(Object.keys(golden.intervals).sort());
+    expect(finished(wholeInPieces(matrix)).metrics).toEqual(wholeMetrics(matrix));
     for (const { name } of WHOLE) expectClose(found[name] ?? [], golden.intervals[name] ?? [], name);
   });
 
@@ -113,7 +117,7 @@ describe.each(GOLDEN)('as Python: %s', (_, golden) => {
         name,
       );
     }
-    for (const name of PROPORTIONS) {
+    for (const name of SHARES) {
       golden.of_classes.forEach((index, i) => {
         expectClose(intervalOf(matrix, name, index), golden.per_class[`${name}_interval`][i], `${name} of ${index}`);
       });
@@ -146,7 +150,7 @@ test('the axes are not swapped', () => {
   expect(one.recall).toEqual(two.precision);
   expect(one.false_negatives).toEqual(two.false_positives);
   expect(intervalOf(rows, 'recall', 2)).toEqual(intervalOf(columns, 'precision', 2));
-  const [first, second] = [wholeIntervals(rows), wholeIntervals(columns)];
+  const [first, second] = [intervalsOf(rows), intervalsOf(columns)];
   expectClose(first.recall_macro as Interval, second.precision_macro as Interval, 'recall');
   expectClose(first.f1_macro as Interval, second.f1_macro as Interval, 'f1');
   expect(first.recall_macro?.[0]).not.toBeCloseTo(second.recall_macro?.[0] as number, 3);
@@ -161,7 +165,7 @@ describe('properties', () => {
   test('metrics lie where they can, inside their intervals', () => {
     let narrow = 0;
     for (const matrix of matrices) {
-      const [found, intervals] = [wholeMetrics(matrix), wholeIntervals(matrix)];
+      const [found, intervals] = [wholeMetrics(matrix), intervalsOf(matrix)];
       for (const { name } of WHOLE.slice(1)) {
         const least = SIGNED.includes(name) ? -1 : 0;
         const [value, [low, high]] = [found[name], intervals[name] ?? [Number.NaN, Number.NaN]];
@@ -177,7 +181,7 @@ describe('properties', () => {
   test('intervals of classes hold their shares', () => {
     for (const matrix of matrices) {
       const found = perClass(matrix);
-      for (const name of PROPORTIONS) {
+      for (const name of SHARES) {
         found[name].forEach((share, index) => {
           const [low, high] = intervalOf(matrix, name, index);
           if (Number.isNaN(share)) expect([low, high]).toEqual([Number.NaN, Number.NaN]);
@@ -190,7 +194,7 @@ describe('properties', () => {
   test('a matrix is not changed', () => {
     const [matrix, before] = [matrixFrom(ASYMMETRIC), matrixFrom(ASYMMETRIC)];
     perClass(matrix).support.fill(0);
-    wholeIntervals(matrix);
+    intervalsOf(matrix);
     expect(matrix).toEqual(before);
   });
 });

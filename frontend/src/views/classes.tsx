@@ -164,7 +164,10 @@ function Row({ index, at, matrix }: { index: number; at: number; matrix: Matrix 
         {percent(found.recall[index])}
         <Between interval={intervalOf(matrix, 'recall', index)} />
       </td>
-      <td>{percent(found.f1[index])}</td>
+      <td>
+        {percent(found.f1[index])}
+        <Between interval={intervalOf(matrix, 'f1', index)} />
+      </td>
       <td>
         <Line points={f1} width={70} height={22} />
       </td>

@@ -11,7 +11,7 @@ import { dark, palette, panelTab } from '../look';
 import { axisLabels, LABEL_SIZE, type Label, labelWidth } from '../marks';
 import type { Matrix } from '../matrix';
 import { toCss } from '../palette';
-import { groupsShown, type Span } from '../seen';
+import { classes, groupsShown, type Span } from '../seen';
 import { camera, cursor, hover } from '../state';
 import { CursorLayer } from './cursor';
 import { Minimap } from './minimap';
@@ -26,6 +26,8 @@ const MARGIN = 40;
 const MARGIN_FROM = 260;
 const LEAST_SIDE = 110;
 const LEAST_GROUP = 6;
+/** From so many classes on, to set up a sheet or put it in another order, and to draw it, are too much for one task. */
+const MANY = 4000;
 /** Of the canvas; the page's own style sheet has the same ground. */
 export const INK = {
   light: { text: '#202124', muted: '#5f6368', ground: '#ffffff' },
@@ -36,7 +38,8 @@ const measureLabel = measureIn(LABEL_SIZE);
 const widestOf = new WeakMap<readonly string[], number>();
 
 /** Measured once a class list: among ten thousand names it takes milliseconds. */
-function widestLabel({ names, size }: ClassList): number {
+function widestLabel(list: ClassList): number {
+  const { names, size } = list.size === classes.value.size ? classes.value : list; // in whatever order
   const known = names && widestOf.get(names);
   const widest = known ?? labelWidth(names, size, LABELS_AT_MOST.beside, measureLabel);
   if (names) widestOf.set(names, widest);
@@ -158,8 +161,18 @@ export function Sheet({ run, title, list, layout, matrix, paint, stale, tooltip 
     surface.lineWidth = 1;
     surface.strokeRect(-0.5, -0.5, side + 1, side + 1);
   };
+  const drawnList = useRef<ClassList | null>(null);
   useLayoutEffect(() => {
-    if (canvas.current && side > 0) draw(sized(canvas.current, outer.width, outer.height, ink.ground));
+    const drawNow = () => {
+      if (canvas.current && side > 0) draw(sized(canvas.current, outer.width, outer.height, ink.ground));
+    };
+    const isKnown = drawnList.current === list;
+    if (n < MANY || isKnown) return drawNow();
+    const soon = setTimeout(() => {
+      drawnList.current = list;
+      drawNow();
+    });
+    return () => clearTimeout(soon);
   }, [
     paint,
     groups,

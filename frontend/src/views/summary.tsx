@@ -1,34 +1,56 @@
 // The Summary tab: the chosen metric of every run with its interval and course, then all metrics, and what stands out.
 
+import { signal } from '@preact/signals';
 import { useEffect, useRef } from 'preact/hooks';
 import uPlot from 'uplot';
 import { rankedConfusions } from '../confusions';
 import { exactCount, intervalText, metricText, nameOf, percent, signedMetric } from '../format';
+import { breath, finished, inSlices } from '../history';
 import { classFilter, dark, metric, panelTab } from '../look';
 import { cutTo } from '../marks';
 import type { Matrix } from '../matrix';
-import { type Interval, WHOLE, type WholeName, wholeIntervals, wholeMetrics } from '../metrics';
+import { WHOLE, type Whole, type WholeName, wholeInPieces } from '../metrics';
 import { runColor } from '../palette';
 import { classes, goToClasses, type Pane, settledPanes } from '../seen';
 import { baselineFor, chosenRuns, goToStep, histories, historyProgress, runSlots, step, steps, subject } from '../state';
 import { Select } from './choice';
 
-interface Known {
-  readonly metrics: Record<WholeName, number>;
-  readonly intervals: Partial<Record<WholeName, Interval>>;
-}
-const known = new WeakMap<Matrix, Known>();
+const wholes = new WeakMap<Matrix, Whole | null>();
+const made = signal(0);
+/** With fewer classes and cells than this, metrics are quicker than the eye. */
+const FEW = 40_000;
 
-function knownOf(matrix: Matrix): Known {
-  const found = known.get(matrix) ?? { metrics: wholeMetrics(matrix), intervals: wholeIntervals(matrix) };
-  known.set(matrix, found);
+/** The metrics of a matrix; of a large one null until they are made, piece by piece. */
+function wholeOf(matrix: Matrix): Whole | null {
+  made.value;
+  const known = wholes.get(matrix);
+  if (known !== undefined) return known;
+  const work = wholeInPieces(matrix);
+  const isLarge = matrix.numClasses + matrix.counts.length >= FEW;
+  const found = isLarge ? null : finished(work);
+  wholes.set(matrix, found);
+  if (isLarge) {
+    const isWanted = () => settledPanes.value.some((pane) => pane.whole === matrix);
+    breath()
+      .then(() => inSlices(work, isWanted, () => {}))
+      .then((whole) => {
+        if (whole) wholes.set(matrix, whole);
+        else wholes.delete(matrix);
+        made.value++;
+      });
+  }
   return found;
 }
 
 /** A metric where a run is compared to; NaN as long as it is not known. */
 function baselineValue(run: string, at: number | null, name: WholeName): number {
   const base = at === null ? null : baselineFor(run, at);
-  return (base && histories.value.get(base.run)?.get(base.step)?.metrics[name]) ?? Number.NaN;
+  return base ? readAt(base.run, base.step, name) : Number.NaN;
+}
+
+/** A metric at a step that has been read; NaN where it has not. */
+function readAt(run: string, at: number | null, name: WholeName): number {
+  return (at === null ? undefined : histories.value.get(run)?.get(at)?.metrics[name]) ?? Number.NaN;
 }
 
 export function Summary() {
@@ -70,16 +92,17 @@ export function Summary() {
 }
 
 function RunRow({ pane, name }: { pane: Pane; name: WholeName }) {
-  const found = pane.whole && knownOf(pane.whole);
+  const found = pane.whole && wholeOf(pane.whole);
+  const value = found?.metrics[name] ?? readAt(pane.run, pane.step, name);
   return (
     <tr>
       <th scope="row" title={pane.run}>
         <i class="swatch" style={{ background: runColor(runSlots.value.get(pane.run) ?? 0, dark.value) }} />
         <bdi>{cutTo(pane.run, 14)}</bdi>
       </th>
-      <td>{found ? metricText(found.metrics[name], name) : 'n/a'}</td>
-      <td>{intervalText(found?.intervals[name], name) || 'none'}</td>
-      <td>{found && <Change now={found.metrics[name]} before={baselineValue(pane.run, pane.step, name)} name={name} />}</td>
+      <td>{pane.whole && !found && Number.isNaN(value) ? '…' : metricText(value, name)}</td>
+      <td>{pane.whole && !found ? '…' : intervalText(found?.intervals[name], name) || 'none'}</td>
+      <td>{pane.whole && <Change now={value} before={baselineValue(pane.run, pane.step, name)} name={name} />}</td>
     </tr>
   );
 }
@@ -134,7 +157,9 @@ function Findings({ matrix }: { matrix: Matrix }) {
 }
 
 function AllMetrics({ pane, matrix }: { pane: Pane; matrix: Matrix }) {
-  const { metrics, intervals } = knownOf(matrix);
+  const found = wholeOf(matrix);
+  if (!found) return <p class="waiting">Computing the metrics…</p>;
+  const { metrics, intervals } = found;
   return (
     <table class="figures">
       <caption>
