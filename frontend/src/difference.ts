@@ -88,7 +88,9 @@ export function drawDifference(pixels: Uint32Array, side: number, camera: Camera
         if (rank <= best[at]) continue;
         best[at] = rank;
         if (grid.size <= 1) {
-          pixels[at] = colorOf(i, place, picture);
+          const color = colorOf(i, place, picture);
+          if (rank > 256) spread(pixels, best, side, left, top, color, rank);
+          else pixels[at] = color;
           continue;
         }
       }
@@ -98,13 +100,26 @@ export function drawDifference(pixels: Uint32Array, side: number, camera: Camera
   }
 }
 
+/** A pixel and those around it that show less: what is more than noise is rare, and one pixel of it would not be found. */
+function spread(pixels: Uint32Array, best: Uint16Array, side: number, x: number, y: number, color: number, rank: number): void {
+  for (let down = Math.max(0, y - 1); down <= Math.min(side - 1, y + 1); down++) {
+    for (let across = Math.max(0, x - 1); across <= Math.min(side - 1, x + 1); across++) {
+      const at = down * side + across;
+      if (best[at] > rank) continue;
+      best[at] = rank;
+      pixels[at] = color;
+    }
+  }
+}
+
 const NUMBERS_FROM = 26;
 
-/** A change with its sign, as short as it can be told. */
-export function signed(change: number, normalize: Normalize): string {
+/** A change with its sign, as short as it can be told; of shares in percentage points, which need not be named where all are. */
+export function signed(change: number, normalize: Normalize, unit = ' points'): string {
   if (Number.isNaN(change)) return 'n/a';
-  const size = normalize === 'counts' ? compactCount(Math.abs(change)) : shortValue(Math.abs(change), normalize);
-  return change > 0 ? `+${size}` : change < 0 ? `−${size}` : size;
+  const size = Math.abs(change);
+  const told = normalize === 'counts' ? compactCount(size) : shortValue(size, normalize).replace('%', unit);
+  return change > 0 ? `+${told}` : change < 0 ? `−${told}` : told;
 }
 
 /** The changes of the visible cells, where they fit; what may be noise is not told where something larger has no room. */
@@ -122,9 +137,7 @@ export function differenceNumbers(side: number, camera: Camera, picture: Differe
       const place = column >= across.first && column <= across.last && !isHidden(i, picture) ? placeOf(i, picture) : 0;
       if (place === 0) continue;
       const isReal = changes.significant[i] === 1;
-      const whole = signed(changes.difference[i], normalize);
-      // All are shares there, as the legend says: the sign of percent is what one can do without.
-      const text = measure(whole) > size - 4 ? whole.replace(/^(.\d+)%$/, '$1') : whole;
+      const text = signed(changes.difference[i], normalize, '');
       if (measure(text) > size - 4) {
         all &&= !isReal;
         continue;

@@ -3,8 +3,9 @@
 import type { ComponentChildren } from 'preact';
 import { glyphAt } from '../bars';
 import { cellSize } from '../camera';
+import { signed } from '../difference';
 import { exactCount, shortValue } from '../format';
-import { marked } from '../gallery';
+import { canMark, marked } from '../gallery';
 import { barScale, color, dark, diverging, fixedExtent, hideBelow, hideDiagonal, normalize, palette, range, view } from '../look';
 import { gradientOf } from '../marks';
 import { type Ramp as Colors, runColor } from '../palette';
@@ -27,9 +28,9 @@ export function Legend() {
       {(view.value === 'compare' || view.value === 'timeline') && <RunColors />}
       {view.value !== 'timeline' && <Key mark="zero">{view.value === 'difference' ? 'no change' : 'zero'}</Key>}
       {neverSeen && <Key mark="never-seen">class never seen</Key>}
-      {view.value === 'matrix' && marked.value && <Key mark="has-examples">has examples</Key>}
+      {view.value === 'matrix' && marked.value && canMark.value && <Key mark="has-examples">has examples</Key>}
       {view.value === 'matrix' && undefinedShares && <Key mark="undefined">undefined (n/a)</Key>}
-      {view.value === 'matrix' && panes.value.length === 1 && <small>bars: support at the right, predictions below</small>}
+      {view.value === 'matrix' && panes.value.length === 1 && <small>bars: support, predicted</small>}
       <Hidden />
     </section>
   );
@@ -111,12 +112,12 @@ function Fixed() {
 function Diverging() {
   const ramps = diverging.value;
   const most = mostChange.value;
-  const reach = (sign: string) =>
-    `${sign}${shortValue(most.wrong, normalize.value)}, diagonal ${sign}${shortValue(most.correct, normalize.value)}`;
+  const reach = (sign: 1 | -1) =>
+    `${signed(sign * most.wrong, normalize.value, '')}, diagonal ${signed(sign * most.correct, normalize.value)}`;
   return (
     <>
-      <Bar name="Fewer" colors={ramps.less} ends={most.wrong + most.correct > 0 ? ['0', reach('−')] : null} />
-      <Bar name="More" colors={ramps.more} ends={most.wrong + most.correct > 0 ? ['0', reach('+')] : null} />
+      <Bar name="Fewer" colors={ramps.less} ends={most.wrong + most.correct > 0 ? ['0', reach(-1)] : null} />
+      <Bar name="More" colors={ramps.more} ends={most.wrong + most.correct > 0 ? ['0', reach(1)] : null} />
       <Bar name="May be noise" colors={ramps.noise} ends={['', '']} />
       <small>two-proportion test, at most 5% of the findings false (Benjamini-Hochberg)</small>
     </>
