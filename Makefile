@@ -61,6 +61,7 @@ reliability: $(BIN)/.bench-installed frontend/node_modules/.package-lock.json
 	$(BIN)/python tests/reliability/crashes.py
 	$(BIN)/python tests/reliability/packages.py
 	$(BIN)/python tests/reliability/versions.py
+	$(BIN)/python tests/reliability/extras.py
 	$(BIN)/python tests/reliability/load.py
 
 audit: $(BIN)/.test-installed | node

@@ -67,7 +67,8 @@ _CONVERT_EXAMPLES = """examples:
   tb-confmat convert --matrix counts.csv --tag val --step 3 --output runs/first
 
 Scalars: {i} stands for the true class, {j} for the predicted one (--transposed exchanges them), {outcome} for tp, tn, fp or fn, or
-true_positives and so on, {tag} for any text, which becomes the tag. The new records go beside the scalars, or to the same runs below
+true_positives and so on, {tag} for any text, which becomes the tag. What add_scalars logged as curves of a tag, each in a directory of
+its own, is called tag_curve. The new records go beside the scalars, or to the same runs below
 --output."""
 
 

@@ -9,6 +9,7 @@ import re
 import sys
 import warnings
 from collections.abc import Mapping, Sequence
+from contextlib import closing
 from dataclasses import asdict
 from datetime import datetime
 from itertools import groupby
@@ -17,6 +18,7 @@ from typing import Any
 from tb_confmat_plugin.changes import Change, aligned, cell_changes, class_changes
 from tb_confmat_plugin.cli import WORSE
 from tb_confmat_plugin.export import FORMATS, guarded
+from tb_confmat_plugin.progress import over
 from tb_confmat_plugin.reader import AbsentWarning, LoggedMatrices, LoggedMatrix, absent, listed, read_confusion_matrices
 from tb_confmat_plugin.terminal import Progress, count, draw_matrix, printable, share, table
 
@@ -80,12 +82,14 @@ def show_command(args: argparse.Namespace) -> int:
 def metrics_command(args: argparse.Namespace) -> int:
     """A row for each matrix, or for each class of each."""
     rows: list[Row] = []
-    for logged in _picked(_read(args, args.run, args.tag), args.run, args.tag, args.step):
-        place: Row = {"run": logged.run, "tag": logged.tag, "step": logged.step}
-        if args.per_class:
-            rows += [{**place, **row} for row in _class_rows(logged)]
-        else:
-            rows.append({**place, **logged.matrix.metrics()})
+    picked = _picked(_read(args, args.run, args.tag), args.run, args.tag, args.step)
+    with closing(Progress(sys.stderr, "measuring")) as bar:
+        for logged in over(picked, bar):
+            place: Row = {"run": logged.run, "tag": logged.tag, "step": logged.step}
+            if args.per_class:
+                rows += [{**place, **row} for row in _class_rows(logged)]
+            else:
+                rows.append({**place, **logged.matrix.metrics()})
     places = ["run", "tag", "step", *(["class"] if args.per_class else [])]
     known = [name for name in rows[0] if name not in places]
     for name in args.metric or ():
@@ -212,7 +216,8 @@ def export_command(args: argparse.Namespace) -> int:
     step = args.step or ("last" if form.single else "all")
     found = _read(args, args.run, args.tag, examples=form.examples and not args.no_examples)
     picked = _picked(found, args.run, args.tag, step, single=form.single)
-    data = form.write(picked, args.normalize)
+    with closing(Progress(sys.stderr, "writing")) as bar:
+        data = form.write(picked, args.normalize, bar)
     if args.output is None:
         sys.stdout.flush()
         sys.stdout.buffer.write(data)
@@ -232,34 +237,35 @@ def convert_command(args: argparse.Namespace) -> int:
     _refuse_options_of_others(args)
     if args.logdir is None and args.output is None:
         raise ValueError("pass --output with the log directory to write to")
-    if args.predictions is not None:
-        if args.tag is None:
-            raise ValueError("predictions have no tag; pass --tag")
-        if args.transposed:
-            raise ValueError("the columns say which class is true and which predicted; exchange them with --columns, not with --transposed")
-        found = convert_predictions(
-            args.predictions,
-            args.tag,
-            step=args.step,
-            columns=args.columns,
-            class_names=args.class_names,
-            first_class=args.first_class,
-        )
-    elif args.matrix is not None:
-        found = convert_matrix(
-            args.matrix,
-            args.tag,
-            step=args.step,
-            class_names=args.class_names,
-            first_class=args.first_class,
-            transposed=args.transposed,
-            weights=args.weights,
-        )
-    else:
-        if "://" in (args.output or args.logdir):
-            raise ValueError(f"cannot write to {args.output or args.logdir}; pass a local directory as --output")
-        bar = Progress(sys.stderr, "reading")
-        try:
+    if args.predictions is not None and args.tag is None:
+        raise ValueError("predictions have no tag; pass --tag")
+    if args.predictions is not None and args.transposed:
+        raise ValueError("the columns say which class is true and which predicted; exchange them with --columns, not with --transposed")
+    if "://" in (args.output or args.logdir):
+        raise ValueError(f"cannot write to {args.output or args.logdir}; pass a local directory as --output")
+    with closing(Progress(sys.stderr, "converting")) as bar:
+        if args.predictions is not None:
+            found = convert_predictions(
+                args.predictions,
+                args.tag,
+                step=args.step,
+                columns=args.columns,
+                class_names=args.class_names,
+                first_class=args.first_class,
+                progress=bar,
+            )
+        elif args.matrix is not None:
+            found = convert_matrix(
+                args.matrix,
+                args.tag,
+                step=args.step,
+                class_names=args.class_names,
+                first_class=args.first_class,
+                transposed=args.transposed,
+                weights=args.weights,
+                progress=bar,
+            )
+        else:
             found = convert_scalars(
                 args.logdir,
                 args.scalars,
@@ -271,14 +277,14 @@ def convert_command(args: argparse.Namespace) -> int:
                 weights=args.weights,
                 progress=bar,
             )
-        finally:
-            bar.close()
     for sentence in found.understood:
         print(printable(sentence))
     if args.dry_run:
         print(f"{len(found.matrices):,} matrices; nothing was written")
         return 0
-    for path in write_log(args.output or args.logdir, found.matrices):
+    with closing(Progress(sys.stderr, "writing")) as bar:
+        paths = write_log(args.output or args.logdir, found.matrices, bar)
+    for path in paths:
         print(f"wrote {path}")
     return 0
 
@@ -296,15 +302,12 @@ Runs = str | list[str] | None  # one, some or all
 
 def _read(args: argparse.Namespace, run: Runs = None, tag: str | None = None, *, examples: bool = False) -> LoggedMatrices:
     """The matrices of runs and a tag; if there are none, all, so that a message can say what there is."""
-    bar = Progress(sys.stderr, "reading")
-    try:
+    with closing(Progress(sys.stderr, "reading")) as bar:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", AbsentWarning)  # which is an error here, told by `_picked`
             found = read_confusion_matrices(args.logdir, run=run, tag=tag, examples=examples, progress=bar)
         if not {*_names(run)} <= {logged.run for logged in found} or (tag and not found):
             found = read_confusion_matrices(args.logdir, progress=bar)
-    finally:
-        bar.close()
     if not found:
         raise ValueError(f"there are no confusion matrices in {args.logdir}")
     return found

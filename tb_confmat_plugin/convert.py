@@ -2,7 +2,7 @@
 
 import os
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,6 +14,7 @@ from tensorboard.util.tensor_util import make_ndarray
 from tb_confmat_plugin.classes import Classes
 from tb_confmat_plugin.event_file import find_event_files, meter, write_event_file
 from tb_confmat_plugin.matrix import ConfusionMatrix
+from tb_confmat_plugin.progress import Tell, over, part
 from tb_confmat_plugin.reader import LoggedMatrices, LoggedMatrix, read_confusion_matrices
 from tb_confmat_plugin.record import encode_matrix
 from tb_confmat_plugin.summary import classes_summary, matrix_summary
@@ -45,8 +46,10 @@ def logged_matrix(run: str, tag: str, step: int, wall_time: float, matrix: Confu
     return LoggedMatrix(run, tag, step, wall_time, encode_matrix(matrix), matrix.classes if matrix.class_names else None)
 
 
-def write_log(logdir: str | os.PathLike[str], matrices: Sequence[LoggedMatrix]) -> list[Path]:
+def write_log(logdir: str | os.PathLike[str], matrices: Sequence[LoggedMatrix], progress: Tell | None = None) -> list[Path]:
     """Writes matrices into new event files, one in the directory of each run, beside those that are there, and returns their paths.
+
+    `progress` is told how far that is: half of it is to read what is there.
 
     Raises:
       ValueError: a run has confusion matrices of the same tag already; nothing has been written then.
@@ -54,19 +57,24 @@ def write_log(logdir: str | os.PathLike[str], matrices: Sequence[LoggedMatrix]) 
     runs: dict[str, list[LoggedMatrix]] = {}
     for logged in matrices:
         runs.setdefault(logged.run, []).append(logged)
-    there = read_confusion_matrices(logdir) if os.path.isdir(logdir) else LoggedMatrices()
+    there = read_confusion_matrices(logdir, progress=part(progress, 0, 2)) if os.path.isdir(logdir) else LoggedMatrices()
     for run, tag in sorted({(logged.run, logged.tag) for logged in matrices} & {(logged.run, logged.tag) for logged in there}):
         raise ValueError(f"run {run!r} in {os.fspath(logdir)} has confusion matrices of tag {tag!r} already; pass another tag or output")
-    return [write_event_file(os.path.join(logdir, run), _events(of_run)) for run, of_run in runs.items()]
+    tell = part(progress, 1, 2)
+    return [
+        write_event_file(os.path.join(logdir, run), _events(of_run, part(tell, number, len(runs))))
+        for number, (run, of_run) in enumerate(runs.items())
+    ]
 
 
-def _events(matrices: Sequence[LoggedMatrix]) -> list[bytes]:
-    events = [Event(file_version="brain.Event:2", wall_time=matrices[0].wall_time)]
+def _events(matrices: Sequence[LoggedMatrix], tell: Tell | None) -> Iterator[bytes]:
+    first = matrices[0].wall_time
+    yield Event(file_version="brain.Event:2", wall_time=first).SerializeToString()
     for classes in {logged.classes: None for logged in matrices if logged.classes}:
-        events.append(Event(summary=classes_summary(classes), step=0, wall_time=matrices[0].wall_time))
-    for logged in sorted(matrices, key=lambda logged: (logged.tag, logged.step)):
-        events.append(Event(summary=matrix_summary(logged.tag, logged.matrix), step=logged.step, wall_time=logged.wall_time))
-    return [event.SerializeToString() for event in events]
+        yield Event(summary=classes_summary(classes), step=0, wall_time=first).SerializeToString()
+    for logged in over(sorted(matrices, key=lambda logged: (logged.tag, logged.step)), tell):
+        event = Event(summary=matrix_summary(logged.tag, logged.matrix), step=logged.step, wall_time=logged.wall_time)
+        yield event.SerializeToString()
 
 
 def convert_scalars(
@@ -79,7 +87,7 @@ def convert_scalars(
     first_class: int = 0,
     missing: str = "refuse",
     weights: bool = False,
-    progress: Callable[[int, int], None] | None = None,
+    progress: Tell | None = None,
 ) -> Converted:
     """Finds matrices that were logged as one scalar a cell.
 
@@ -87,14 +95,14 @@ def convert_scalars(
       logdir: a log directory, as for `read_confusion_matrices`.
       pattern: what the scalars are called: {i} stands for the true class, {j} for the predicted one, {outcome} for tp, tn, fp or fn, or
         true_positives and so on (of which class 1 is the positive one), {tag} for any text, which becomes the tag. Each of PATTERNS if
-        left out.
+        left out. A curve that `add_scalars` logged is called by its tag, "_" and its own name.
       tag: the tag of the matrices, where the pattern has no {tag} or there is only one.
       class_names: the names of the classes in order. In the scalars' names there may be these or numbers.
       transposed: whether {i} is the predicted class instead, and {j} the true one.
       first_class: the number of the first class.
       missing: what to do where a cell was not logged at a step: "refuse", take it for "zero", or "skip" the step.
       weights: whether counts need not be whole.
-      progress: called with the bytes read and the bytes of all files.
+      progress: told how far it is: half of it is to read.
 
     Returns:
       The matrices, each at the step and the time at which the last of its cells was logged.
@@ -105,7 +113,7 @@ def convert_scalars(
     if missing not in MISSING:
         raise ValueError(f"expected missing as one of {', '.join(map(repr, MISSING))}, got {missing!r}")
     patterns = [_compiled(each, class_names) for each in ((pattern,) if pattern else PATTERNS)]
-    series, seen = _scalars(logdir, patterns, progress)
+    series, seen = _scalars(logdir, patterns, part(progress, 0, 2))
     if not series:
         names = ", ".join(map(repr, sorted(seen)[:5]))
         _refuse_unknown_names([pattern] if pattern else PATTERNS, seen, class_names)
@@ -119,11 +127,12 @@ def convert_scalars(
         raise ValueError(
             f"cannot give the one tag {tag!r} to several: {', '.join(map(repr, sorted(tags)))}; leave it out, or narrow the pattern"
         )
-    for (run, its_tag), steps in sorted(series.items()):
+    tell = part(progress, 1, 2)
+    for number, ((run, its_tag), steps) in enumerate(sorted(series.items())):
         place = f"run {run!r}, tag {tag or its_tag!r}"
         classes, index_of = _classes_of(place, steps, class_names, first_class)
         skipped = []
-        for step, cells in sorted(steps.items()):
+        for step, cells in over(sorted(steps.items()), part(tell, number, len(series))):
             matrix = _matrix(f"{place}, step {step}", cells, classes, index_of, transposed, missing, weights)
             if matrix is None:
                 skipped.append(step)
@@ -145,6 +154,7 @@ class _Scalar:
 _Said = str | int
 _Cells = dict[tuple[_Said, _Said], _Scalar]
 _Steps = dict[int, _Cells]
+_Place = tuple[str, str, str, _Said, _Said]  # run, name, tag, true and predicted class
 
 
 def _refuse_unknown_names(patterns: Sequence[str], seen: set[str], class_names: Sequence[str] | None) -> None:
@@ -180,14 +190,15 @@ def _compiled(pattern: str, class_names: Sequence[str] | None, *, known: bool = 
 
 
 def _scalars(
-    logdir: str | os.PathLike[str], patterns: Sequence[tuple[re.Pattern[str], str]], progress: Callable[[int, int], None] | None
+    logdir: str | os.PathLike[str], patterns: Sequence[tuple[re.Pattern[str], str]], progress: Tell | None
 ) -> tuple[dict[tuple[str, str], _Steps], set[str]]:
     """The scalars that fit a pattern by run and tag, and the names of all others."""
     files = find_event_files(logdir)
     on_read = meter(files, progress)
     series: dict[tuple[str, str], _Steps] = {}
-    meaning: dict[str, tuple[str, _Said, _Said] | None] = {}
+    unknown: set[str] = set()
     for file in files:
+        places: dict[str, _Place | None] = {}
         for at, data, intact in file.frames(on_read):
             if not intact:
                 raise ValueError(f"{file.path}: the event at byte {at:,} is damaged; a matrix that lacks a cell is not converted")
@@ -196,16 +207,39 @@ def _scalars(
                 number = _number(value)
                 if number is None:
                     continue
-                if value.tag not in meaning:
-                    meaning[value.tag] = _meaning(value.tag, patterns)
-                if means := meaning[value.tag]:
-                    tag, *cell = means
-                    cells = series.setdefault((file.run, tag), {}).setdefault(event.step, {})
-                    before = cells.setdefault((cell[0], cell[1]), _Scalar(value.tag, number, event.wall_time))
-                    if before.name != value.tag:
-                        raise ValueError(f"{before.name!r} and {value.tag!r} mean one cell of tag {tag!r}; pass --scalars with one pattern")
-                    cells[cell[0], cell[1]] = _Scalar(value.tag, number, event.wall_time)
-    return series, {name for name, means in meaning.items() if means is None}
+                if value.tag not in places:
+                    places[value.tag] = _place(file.run, value.tag, patterns)
+                if place := places[value.tag]:
+                    run, name, tag, *cell = place
+                    cells = series.setdefault((run, tag), {}).setdefault(event.step, {})
+                    before = cells.setdefault((cell[0], cell[1]), _Scalar(name, number, event.wall_time))
+                    if before.name != name:
+                        raise ValueError(f"{before.name!r} and {name!r} mean one cell of tag {tag!r}; pass --scalars with one pattern")
+                    cells[cell[0], cell[1]] = _Scalar(name, number, event.wall_time)
+        unknown |= {_joined(file.run, name)[1] for name, place in places.items() if place is None}
+    return series, unknown
+
+
+def _place(run: str, name: str, patterns: Sequence[tuple[re.Pattern[str], str]]) -> _Place | None:
+    """What a scalar is, if it fits a pattern as it is, or as a curve of `add_scalars`."""
+    for its_run, its_name in ((run, name), _joined(run, name)):
+        if means := _meaning(its_name, patterns):
+            return its_run, its_name, *means
+    return None
+
+
+def _joined(run: str, name: str) -> tuple[str, str]:
+    """Run and name of a scalar as `add_scalar` would have it, where it is a curve of `add_scalars`.
+
+    That puts each curve into a run of its own below the writer's: torch into tag_curve, with "_" for each "/" of the tag, tensorboardX into
+    tag/curve.
+    """
+    path = f"/{run.replace(os.sep, '/')}"
+    for start in (f"/{name.replace('/', '_')}_", f"/{name}/"):
+        parent, found, curve = path.rpartition(start)
+        if found and "/" not in curve:
+            return parent[1:] or ".", f"{name}_{curve}"
+    return run, name
 
 
 def _meaning(name: str, patterns: Sequence[tuple[re.Pattern[str], str]]) -> tuple[str, _Said, _Said] | None:

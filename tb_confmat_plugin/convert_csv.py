@@ -13,6 +13,7 @@ from tb_confmat_plugin.classes import Classes
 from tb_confmat_plugin.convert import Converted, logged_matrix
 from tb_confmat_plugin.export import CORNER, unguarded
 from tb_confmat_plugin.matrix import ConfusionMatrix
+from tb_confmat_plugin.progress import Tell, over, part
 from tb_confmat_plugin.reader import LoggedMatrices
 
 PREDICTION_COLUMNS = ("true", "predicted", "step", "run", "weight")
@@ -31,6 +32,7 @@ def convert_predictions(
     class_names: Sequence[str] | None = None,
     first_class: int | None = None,
     wall_time: float | None = None,
+    progress: Tell | None = None,
 ) -> Converted:
     """Counts a CSV file of predictions with a row for each sample.
 
@@ -43,6 +45,7 @@ def convert_predictions(
       class_names: the names of the classes in order; found in the file and sorted if left out and labels are names.
       first_class: the number of the first class; to be told where classes are numbers and none is 0.
       wall_time: the time of all matrices, seconds since the epoch; now if left out.
+      progress: told how far it is.
 
     Returns:
       A matrix for each run and step.
@@ -53,13 +56,13 @@ def convert_predictions(
     unknown = sorted(set(columns or {}) - set(PREDICTION_COLUMNS))
     if unknown:
         raise ValueError(f"expected columns to be called otherwise among {', '.join(PREDICTION_COLUMNS)}, got {unknown[0]!r}")
-    file = _File(path)
+    file = _File(path, part(progress, 0, 3))
     file.find_columns(PREDICTION_COLUMNS, needed=2, called=columns or {})
     classes, index_of, about = file.classes(class_names, first_class)
     now = time.time() if wall_time is None else wall_time
     cells: dict[tuple[str, str, int, float], _Cells] = {}
     true, predicted = file.at["true"], file.at["predicted"]
-    for line, row in file.rows:
+    for line, row in over(file.rows, part(progress, 1, 3)):
         place = file.run(line, row), tag, file.step(line, row, step), now
         weight = file.number(line, row, "weight", 1)
         cells.setdefault(place, []).append((index_of[row[true]], index_of[row[predicted]], weight))
@@ -70,7 +73,7 @@ def convert_predictions(
         *([f"no column 'step', so that all is step {step or 0}"] if "step" not in file.at else []),
         *file.left_out(),
     )
-    return Converted(_counted(file, cells, classes), understood)
+    return Converted(_counted(file, cells, classes, part(progress, 2, 3)), understood)
 
 
 def convert_matrix(
@@ -83,6 +86,7 @@ def convert_matrix(
     transposed: bool = False,
     weights: bool = False,
     wall_time: float | None = None,
+    progress: Tell | None = None,
 ) -> Converted:
     """Reads a CSV file of counts: in long form with the columns "true", "predicted" and "count", or as a square.
 
@@ -96,16 +100,17 @@ def convert_matrix(
       transposed: whether the rows of a square are the predicted classes.
       weights: whether counts need not be whole.
       wall_time: the time, where the file has no column for it, seconds since the epoch; now if left out.
+      progress: told how far it is.
 
     Raises:
       ValueError: a file of another form, or a row that cannot be understood, by its line.
     """
-    file = _File(path)
+    file = _File(path, part(progress, 0, 3))
     now = time.time() if wall_time is None else wall_time
     if {"true", "predicted", "count"} <= set(file.header):
         if transposed:
             file.refuse("the columns say which class is true and which predicted; leave --transposed out")
-        return _long_form(file, tag, step, class_names, first_class, weights, now)
+        return _long_form(file, tag, step, class_names, first_class, weights, now, progress)
     if first_class is not None:
         file.refuse("a square tells its classes by their places; leave --first-class out")
     if tag is None:
@@ -137,7 +142,14 @@ def convert_matrix(
 
 
 def _long_form(
-    file: "_File", tag: str | None, step: int | None, class_names: Sequence[str] | None, first_class: int | None, weights: bool, now: float
+    file: "_File",
+    tag: str | None,
+    step: int | None,
+    class_names: Sequence[str] | None,
+    first_class: int | None,
+    weights: bool,
+    now: float,
+    progress: Tell | None,
 ) -> Converted:
     file.find_columns(CELL_COLUMNS, needed=3, called={})
     if tag is None and "tag" not in file.at:
@@ -145,7 +157,7 @@ def _long_form(
     classes, index_of, about = file.classes(class_names, first_class)
     cells: dict[tuple[str, str, int, float], _Cells] = {}
     lines: dict[tuple[object, ...], int] = {}
-    for line, row in file.rows:
+    for line, row in over(file.rows, part(progress, 1, 3)):
         place = file.run(line, row), tag or file.text(row, "tag"), file.step(line, row, step), file.number(line, row, "wall_time", now)
         cell = index_of[file.text(row, "true")], index_of[file.text(row, "predicted")]
         if (first := lines.setdefault((*place[:3], *cell), line)) != line:
@@ -153,13 +165,13 @@ def _long_form(
             file.refuse(f"{told}; for several steps, tags or runs give the file columns of these names, else add the counts up", line)
         cells.setdefault(place, []).append((*cell, file.as_count(file.text(row, "count"), line, weights)))
     understood = (f"{len(file.rows):,} cells in long form", about, *file.left_out())
-    return Converted(_counted(file, cells, classes), understood)
+    return Converted(_counted(file, cells, classes, part(progress, 2, 3)), understood)
 
 
-def _counted(file: "_File", cells: dict[tuple[str, str, int, float], _Cells], classes: Classes) -> LoggedMatrices:
+def _counted(file: "_File", cells: dict[tuple[str, str, int, float], _Cells], classes: Classes, tell: Tell | None) -> LoggedMatrices:
     times: dict[tuple[str, str, int], float] = {}
     found = LoggedMatrices()
-    for (run, tag, step, wall_time), of_matrix in sorted(cells.items()):
+    for (run, tag, step, wall_time), of_matrix in over(sorted(cells.items()), tell):
         if times.setdefault((run, tag, step), wall_time) != wall_time:
             file.refuse(f"run {run!r}, tag {tag!r}, step {step} has several times: {times[run, tag, step]} and {wall_time}")
         rows, cols, counts = (list(column) for column in zip(*of_matrix, strict=True))
@@ -177,7 +189,7 @@ class _File:
       at: where the columns are that are used.
     """
 
-    def __init__(self, path: _Path) -> None:
+    def __init__(self, path: _Path, tell: Tell | None) -> None:
         self._path = os.fspath(path)
         self.at: dict[str, int] = {}
         with open(path, "rb") as file:
@@ -187,7 +199,7 @@ class _File:
         except UnicodeDecodeError as error:
             line = data.count(b"\n", 0, error.start) + 1
             self.refuse(f"byte {error.start:,} ({data[error.start]:#04x}) is not UTF-8; save the file as CSV in UTF-8", line)
-        reader = csv.reader(io.StringIO(text, newline=""))
+        reader = csv.reader(over(list(io.StringIO(text, newline="")), tell))
         try:
             rows = [(reader.line_num, [unguarded(field.strip()) for field in row]) for row in reader if row]
         except csv.Error as error:

@@ -19,6 +19,8 @@ from typing import Any, BinaryIO
 
 import google_crc32c
 
+from tb_confmat_plugin.progress import Tell
+
 _HEADER = struct.Struct("<QI")
 _CHECKSUM = struct.Struct("<I")
 _BUFFER_BYTES = 2**20
@@ -139,7 +141,7 @@ def _is_event_file(name: str) -> bool:
     return "tfevents" in name and not name.endswith(".profile-empty")  # as TensorBoard knows them
 
 
-def meter(files: Sequence[EventFile], progress: Callable[[int, int], None] | None) -> Callable[[int], None] | None:
+def meter(files: Sequence[EventFile], progress: Tell | None) -> Callable[[int], None] | None:
     """What `EventFile.frames` of all these files is to call, so that `progress` is told the bytes read and the bytes of all files."""
     if progress is None:
         return None

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 from tb_confmat_plugin.matrix import DENSE_LIMIT
 from tb_confmat_plugin.page import page_html
+from tb_confmat_plugin.progress import Tell, over
 from tb_confmat_plugin.reader import LoggedMatrix
 from tb_confmat_plugin.terminal import printable
 
@@ -22,7 +23,7 @@ class Format:
 
     Attributes:
       suffix: of its files.
-      write: the function: matrices and what to normalize over to bytes.
+      write: the function: matrices, what to normalize over, and what is told how many of them are done, to bytes.
       single: whether it holds one matrix, not several.
       shares: whether it can hold shares in place of counts.
       binary: whether it is not for the eye, nor for a terminal.
@@ -30,52 +31,55 @@ class Format:
     """
 
     suffix: str
-    write: Callable[[Sequence[LoggedMatrix], str | None], bytes]
+    write: Callable[[Sequence[LoggedMatrix], str | None, Tell | None], bytes]
     single: bool = False
     shares: bool = False
     binary: bool = False
     examples: bool = False
 
 
-def _cells(matrices: Sequence[LoggedMatrix], normalize: str | None) -> bytes:
+def _cells(matrices: Sequence[LoggedMatrix], normalize: str | None, tell: Tell | None = None) -> bytes:
     """CSV in long form: one row for each cell that is not zero."""
-    lines: list[Sequence[object]] = [CELL_COLUMNS]
-    for logged in matrices:
+    file = io.StringIO()
+    writer = csv.writer(file, lineterminator="\n")
+    writer.writerow(CELL_COLUMNS)
+    for logged in over(matrices, tell):
         matrix = logged.matrix
-        names = [matrix.classes[index] for index in range(matrix.num_classes)]
-        for row, col, count in zip(matrix.rows.tolist(), matrix.cols.tolist(), matrix.values.tolist(), strict=True):
-            lines.append((logged.run, logged.tag, logged.step, logged.wall_time, names[row], names[col], count))
-    return _csv(lines)
+        # Guarded once, not in each of maybe millions of rows.
+        names = [guarded(matrix.classes[index]) for index in range(matrix.num_classes)]
+        place = guarded(logged.run), guarded(logged.tag), logged.step, logged.wall_time
+        cells = zip(matrix.rows.tolist(), matrix.cols.tolist(), matrix.values.tolist(), strict=True)
+        writer.writerows((*place, names[row], names[col], count) for row, col, count in cells)
+    return file.getvalue().encode("utf-8", "backslashreplace")
 
 
-def _dense(matrices: Sequence[LoggedMatrix], normalize: str | None) -> bytes:
+def _dense(matrices: Sequence[LoggedMatrix], normalize: str | None, tell: Tell | None = None) -> bytes:
     """CSV of one matrix as it is drawn: a row for each true class, a column for each predicted one."""
     names, values = _table(matrices[0], normalize)
     return _csv([(CORNER, *names), *((name, *row) for name, row in zip(names, values, strict=True))])
 
 
-def _json(matrices: Sequence[LoggedMatrix], normalize: str | None) -> bytes:
+def _json(matrices: Sequence[LoggedMatrix], normalize: str | None, tell: Tell | None = None) -> bytes:
     """A list of objects, whose cells are [true, predicted, count] by class index."""
     objects = []
-    for logged in matrices:
+    for logged in over(matrices, tell):
         matrix = logged.matrix
         cells = [list(cell) for cell in zip(matrix.rows.tolist(), matrix.cols.tolist(), matrix.values.tolist(), strict=True)]
-        objects.append(
-            {
-                "run": logged.run,
-                "tag": logged.tag,
-                "step": logged.step,
-                "wall_time": logged.wall_time,
-                "num_classes": matrix.num_classes,
-                "class_names": matrix.class_names,
-                "total": matrix.total,
-                "cells": cells,
-            }
-        )
-    return (json.dumps(objects) + "\n").encode("ascii")
+        whole = {
+            "run": logged.run,
+            "tag": logged.tag,
+            "step": logged.step,
+            "wall_time": logged.wall_time,
+            "num_classes": matrix.num_classes,
+            "class_names": matrix.class_names,
+            "total": matrix.total,
+            "cells": cells,
+        }
+        objects.append(json.dumps(whole))  # a text of it, as the cells of all at once would fill the memory
+    return f"[{', '.join(objects)}]\n".encode("ascii")
 
 
-def _latex(matrices: Sequence[LoggedMatrix], normalize: str | None) -> bytes:
+def _latex(matrices: Sequence[LoggedMatrix], normalize: str | None, tell: Tell | None = None) -> bytes:
     """A tabular environment that needs no packages, correct cells in bold."""
     (logged,) = matrices
     names, values = _table(logged, normalize)
@@ -99,8 +103,8 @@ def _latex(matrices: Sequence[LoggedMatrix], normalize: str | None) -> bytes:
     return "\n".join(whole).encode("utf-8", "backslashreplace")
 
 
-def _picture(kind: str) -> Callable[[Sequence[LoggedMatrix], str | None], bytes]:
-    def draw(matrices: Sequence[LoggedMatrix], normalize: str | None) -> bytes:
+def _picture(kind: str) -> Callable[[Sequence[LoggedMatrix], str | None, Tell | None], bytes]:
+    def draw(matrices: Sequence[LoggedMatrix], normalize: str | None, tell: Tell | None = None) -> bytes:
         try:
             import matplotlib as mpl
         except ImportError as error:
@@ -119,9 +123,9 @@ def _picture(kind: str) -> Callable[[Sequence[LoggedMatrix], str | None], bytes]
     return draw
 
 
-def _html(matrices: Sequence[LoggedMatrix], normalize: str | None) -> bytes:
+def _html(matrices: Sequence[LoggedMatrix], normalize: str | None, tell: Tell | None = None) -> bytes:
     """The dashboard in one file, with the matrices and their examples in it."""
-    return page_html(matrices).encode("ascii")
+    return page_html(matrices, tell).encode("ascii")
 
 
 FORMATS: dict[str, Format] = {
@@ -194,5 +198,9 @@ _TEX = {letter: f"\\{letter}" for letter in "&%$#_{}"} | {
 }
 
 
+_LIGATURE = re.compile("(?<=[-`',?!])(?=[-`'])")  # dashes, quotes and the turned ? and !, as TeX sets them
+
+
 def _tex(name: str) -> str:
-    return "".join(_TEX.get(letter, letter) for letter in printable(name))
+    pieces = _LIGATURE.split(printable(name))
+    return "{}".join("".join(_TEX.get(letter, letter) for letter in piece) for piece in pieces)

@@ -22,6 +22,7 @@ from typing import Any
 from tb_confmat_plugin.example_record import decode_examples, decode_images
 from tb_confmat_plugin.matrix import to_confusion_matrix
 from tb_confmat_plugin.names import image_pack_tag
+from tb_confmat_plugin.progress import Tell, over, part
 from tb_confmat_plugin.reader import LoggedExamples, LoggedMatrix
 from tb_confmat_plugin.record import RecordError, class_list_id, encode_classes, encode_matrix
 from tb_confmat_plugin.thumbnails import content_type
@@ -112,8 +113,8 @@ def _logged(matrices: Any) -> Sequence[LoggedMatrix]:
     return found
 
 
-def page_html(matrices: Sequence[LoggedMatrix]) -> str:
-    """The page that shows these matrices, and the examples that were read with them.
+def page_html(matrices: Sequence[LoggedMatrix], tell: Tell | None = None) -> str:
+    """The page that shows these matrices, and the examples that were read with them; `tell` is told how far it is.
 
     Raises:
       ValueError: no matrix, or more than MOST_BYTES of them.
@@ -121,7 +122,7 @@ def page_html(matrices: Sequence[LoggedMatrix]) -> str:
     if not matrices:
         raise ValueError("expected at least one confusion matrix, got none")
     with_examples = [logged for logged in matrices if logged.examples]
-    images = _images(with_examples)
+    images = _images(over(with_examples, part(tell, 0, 2)))
     # By what the records call them, as in a log.
     named = {logged.classes: logged.record for logged in matrices if logged.classes}
     class_lists = {class_list_id(record): encode_classes(classes) for classes, record in named.items()}
@@ -132,7 +133,7 @@ def page_html(matrices: Sequence[LoggedMatrix]) -> str:
     if size > MANY_BYTES:
         warnings.warn(f"a page of {size / 1e6:,.0f} MB takes browsers several seconds to open; to be faster, {_LESS}", stacklevel=3)
     log = {
-        "matrices": _series((logged, logged.record) for logged in matrices),
+        "matrices": _series((logged, logged.record) for logged in over(matrices, part(tell, 1, 2))),
         "examples": _series((logged, logged.examples.record) for logged in with_examples if logged.examples),
         "classes": {identifier: _base64(record) for identifier, record in class_lists.items()},
         "images": {name: f"data:{content_type(image)};base64,{_base64(image)}" for name, image in images.items()},

@@ -28,6 +28,7 @@ from tb_confmat_plugin.names import (
     class_list_tag,
     examples_tag,
 )
+from tb_confmat_plugin.progress import Tell
 from tb_confmat_plugin.record import MAGIC, RecordError, class_list_id, decode_classes, decode_matrix
 
 _NAME = PLUGIN_NAME.encode("ascii")  # with which EXAMPLES_PLUGIN_NAME begins
@@ -124,7 +125,7 @@ def read_confusion_matrices(
     tag: str | None = None,
     errors: str = "warn",
     examples: bool = False,
-    progress: Callable[[int, int], None] | None = None,
+    progress: Tell | None = None,
 ) -> LoggedMatrices:
     """Reads every confusion matrix that was logged into a directory, without a TensorBoard.
 

@@ -84,9 +84,11 @@ class Progress:
 
     def __call__(self, done: int, total: int) -> None:
         """Draws how much is done."""
+        if self._stream is None:
+            return
         full = int(20 * done / max(total, 1))
         line = f"{self._what} [{'█' * full}{' ' * (20 - full)}] {done / max(total, 1):4.0%}"
-        if self._stream is not None and line != self._drawn:
+        if line != self._drawn:
             self._drawn = line
             self._stream.write(f"\r{line}")
             self._stream.flush()

@@ -1,6 +1,7 @@
 import csv
 import importlib.metadata
 import io
+import itertools
 import json
 import os
 import pty
@@ -553,6 +554,45 @@ def test_interrupted(run, monkeypatch):
 
     monkeypatch.setattr("tb_confmat_plugin.commands.read_confusion_matrices", interrupt)
     assert run("list") == (130, "", "")
+
+
+class Terminal(io.StringIO):
+    def isatty(self):
+        return True
+
+
+@pytest.mark.parametrize(
+    ("command", "works"),
+    [
+        ("metrics --step all --logdir {log}", ["reading", "measuring"]),
+        ("export --format csv -o cells.csv --logdir {log}", ["reading", "writing"]),
+        ("export --format json -o cells.json --logdir {log}", ["reading", "writing"]),
+        ("export --format html -o report.html --logdir {log}", ["reading", "writing"]),
+        ("convert --matrix old.csv --output converted", ["converting", "writing"]),
+        ("convert --predictions predictions.csv --tag test --output converted", ["converting", "writing"]),
+        ("convert --logdir scalars", ["converting", "writing"]),
+    ],
+)
+def test_long_works_draw_a_bar_on_a_terminal_and_take_it_away(command, works, logdir, tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    Path("old.csv").write_text("true,predicted,count,tag,step\n" + "".join(f"a,b,{step + 1},val,{step}\n" for step in range(9)))
+    Path("predictions.csv").write_text("true,predicted\n" + "cat,dog\n" * 500)
+    with SummaryWriter("scalars") as writer:
+        for step, cell in itertools.product(range(5), itertools.product((0, 1), repeat=2)):
+            writer.add_scalar("val_conf_{}_{}".format(*cell), 3 + step, step)
+    monkeypatch.setattr(sys, "stderr", stream := Terminal())
+    assert main(command.format(log=logdir).split()) == 0
+    bars = [(work, [int(percent) for _, percent in its]) for work, its in itertools.groupby(drawn(stream), lambda one: one[0])]
+    assert [work for work, _ in bars] == works
+    for _, percents in bars:
+        assert percents == sorted(percents)
+        assert percents[-1] == 100
+    assert stream.getvalue().count("\r\x1b[K") == len(works)
+    assert "\r" not in capsys.readouterr().out
+
+
+def drawn(stream):
+    return re.findall(r"\r(\w+) \[[█ ]{20}\] +(\d+)%", stream.getvalue())
 
 
 def completions(line):

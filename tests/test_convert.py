@@ -2,6 +2,7 @@ import re
 
 import numpy as np
 import pytest
+import tensorboardX
 from tensorboard.backend.event_processing.event_file_loader import EventFileLoader
 from tensorboard.compat.proto.event_pb2 import Event
 from tensorboard.util.tensor_util import make_tensor_proto
@@ -45,6 +46,29 @@ def test_thirty_classes_and_a_hundred_steps(tmp_path):
         assert logged.matrix == ConfusionMatrix.from_dense(matrices[logged.step])
         assert not np.array_equal(matrices[logged.step], matrices[logged.step].T)
     assert converted.understood == ("run 'a', tag 'val': 100 steps (0 to 99) of 30 classes, with 'val_conf_0_1' as true 0, predicted 1",)
+
+
+@pytest.mark.parametrize("writer_class", [SummaryWriter, tensorboardX.SummaryWriter])
+def test_curves_of_add_scalars(writer_class, tmp_path):
+    """Each is in a directory of its own."""
+    with writer_class(str(tmp_path / "a")) as writer:
+        for step in (2, 4):
+            writer.add_scalars("val/set_conf", {f"{i}_{j}": count for (i, j), count in np.ndenumerate(counts(step))}, step)
+            writer.add_scalars("test", {"TP": 7 + step, "FP": 1, "FN": 2, "TN": 5}, step)
+    assert len([*tmp_path.glob("a/**/*tfevents*")]) >= 13
+    converted = convert_scalars(tmp_path)
+    assert dense(converted) == {("a", "test", step): [[5, 1], [2, 7 + step]] for step in (2, 4)} | {
+        ("a", "val/set", step): counts(step).tolist() for step in (2, 4)
+    }
+    assert "with 'val/set_conf_0_1' as true 0, predicted 1" in converted.understood[1]
+    with pytest.raises(ValueError, match=r"are called like x\{i\}_\{j\}; there are 13, such as 'test_FN', 'test_FP'"):
+        convert_scalars(tmp_path, "x{i}_{j}")
+
+
+def test_a_run_that_is_called_like_a_curve(tmp_path):
+    """Its scalars are its own if they fit as they are."""
+    log(tmp_path / "val_conf_0_1_m_a", {4: counts(7)}, "val_conf_{}_{}".format)
+    assert [(logged.run, logged.tag) for logged in convert_scalars(tmp_path).matrices] == [("val_conf_0_1_m_a", "val")]
 
 
 def test_tensorboard_shows_what_was_converted(tmp_path, serve, load_fast):
@@ -283,7 +307,11 @@ def test_progress(tmp_path):
     told = []
     convert_scalars(tmp_path, progress=lambda *at: told.append(at))
     (path,) = tmp_path.iterdir()
-    assert told[-1] == (path.stat().st_size, path.stat().st_size)
+    shares = [done / total for done, total in told]
+    assert (shares == sorted(shares), shares[-1]) == (True, 1)
+    size = path.stat().st_size
+    assert (size, 2 * size) in told, "to read is half of it"
+    assert told[-2:] == [(1, 2), (2, 2)], "and to make the matrix of the one step the other"
 
 
 def test_written_beside_what_is_there_and_not_twice(tmp_path):

@@ -2,6 +2,8 @@ import io
 import itertools
 import json
 import re
+import shutil
+import string
 import subprocess
 import sys
 import xml.etree.ElementTree as ET
@@ -10,6 +12,8 @@ import matplotlib.image
 import numpy as np
 import pandas as pd
 import pytest
+from pylatexenc.latex2text import LatexNodes2Text, MacroTextSpec, get_default_latex_context_db
+from pylatexenc.latexwalker import LatexEnvironmentNode, LatexMacroNode, LatexWalker
 
 from tb_confmat_plugin import ConfusionMatrix
 from tb_confmat_plugin.convert import logged_matrix
@@ -88,33 +92,46 @@ def test_json():
     assert (second["class_names"], second["total"], second["cells"]) == (None, 2.5, [[0, 0, 0.5], [1, 0, 2]])
 
 
+# Macros that pylatexenc does not know of, or would make a letter like it.
+SIGNS = {"textless": "<", "textgreater": ">", "textbar": "|", "textasciicircum": "^", "textquotedbl": '"'}
+
+
 def from_latex(text):
-    """The rows of a tabular, with what LaTeX would print in each cell."""
-    body = re.search(r"\\begin\{tabular\}\{(l(r+))\}\n(.*)\\end\{tabular\}", text, re.DOTALL)
-    rows = [line.removesuffix(r"\\").strip() for line in body[3].splitlines() if not line.startswith(r"\hline")]
-    cells = [[cell.strip() for cell in re.split(r"(?<!\\)&", row)] for row in rows]
-    assert {len(row) for row in cells} == {len(body[1])}
-    return [[re.sub(r"\\([&%$#_{}])", r"\1", cell) for cell in row] for row in cells]
+    """The rows of the only tabular, with what LaTeX would print in each cell: read by a parser that knows what macros take."""
+    known = text.replace(r"{\char34}", r"\textquotedbl{}")  # the parser has no macros whose arguments are without braces
+    nodes, _, _ = LatexWalker(known, tolerant_parsing=False).get_latex_nodes()
+    (tabular,) = (node for node in nodes if node.isNodeType(LatexEnvironmentNode))
+    columns = re.fullmatch("l(r+)", tabular.nodeargd.argnlist[0].latex_verbatim().strip("{}"))
+    texts = get_default_latex_context_db()
+    texts.add_context_category("signs", macros=[MacroTextSpec(name, sign) for name, sign in SIGNS.items()], prepend=True)
+    printed = LatexNodes2Text(latex_context=texts, strict_latex_spaces=True)
+    rows, cell = [[]], []
+    for node in tabular.nodelist:
+        if getattr(node, "specials_chars", "") == "&" or getattr(node, "macroname", "") == "\\":
+            rows[-1].append(printed.nodelist_to_text(cell).strip())
+            cell = []
+            if node.isNodeType(LatexMacroNode):
+                assert not any(node.nodeargd.argnlist or ()), f"the end of a row took {node.latex_verbatim()!r}"
+                rows.append([])
+        elif getattr(node, "macroname", "") != "hline":
+            cell.append(node)
+    assert rows.pop() == []
+    assert {len(row) for row in rows} == {len(columns[0])}
+    return rows
 
 
 def test_latex():
     text = written("latex").decode()
     assert text.startswith("% val, run runs/first, step 3\n")
     head, *rows = from_latex(text)
-    assert head == [r"true $\backslash$ predicted", *NAMES]
-    assert rows == [
-        ["cat", r"\textbf{11}", "2", "5"],
-        ["a,b", "0", r"\textbf{13}", "0"],
-        ["50% & {x_1}", "1", "0", r"\textbf{0}"],
-    ]
+    assert head == [r"true \ predicted", *NAMES]
+    assert rows == [["cat", "11", "2", "5"], ["a,b", "0", "13", "0"], ["50% & {x_1}", "1", "0", "0"]]
+    assert re.findall(r"\\textbf\{(\d+)\}", text) == ["11", "13", "0"], "the diagonal is bold"
 
 
 def test_latex_shares():
     never = logged_matrix(".", "val", 0, 0, ConfusionMatrix.from_dense([[0, 0], [1, 2]]))
-    assert from_latex(written("latex", never, normalize="true").decode())[1:] == [
-        ["0", r"\textbf{--}", "--"],
-        ["1", "0.333", r"\textbf{0.667}"],
-    ]
+    assert from_latex(written("latex", never, normalize="true").decode())[1:] == [["0", "\u2013", "\u2013"], ["1", "0.333", "0.667"]]
 
 
 def test_every_letter_that_means_something_to_latex():
@@ -133,6 +150,27 @@ def test_no_row_begins_with_what_the_end_of_a_row_takes():
         r"{[}0, 1) & 3 & \textbf{4} & 0 \\",
         r"{*} & 0 & 5 & \textbf{6} \\",
     ]
+
+
+# Every sign of a keyboard, alone and next to those with which it might mean something else, and some beyond.
+SIGNS_NEXT_TO_EACH_OTHER = ["".join(first + second for second in string.punctuation) for first in "-`',?!\\[*"]
+ODD = [*string.punctuation, *SIGNS_NEXT_TO_EACH_OTHER, "größe", "[0, 1)", "a\\\\b", "\\input{x}", "-->", "``a''"]
+ODD_MATRIX = logged_matrix("r", "a_b%", 0, 0, ConfusionMatrix.from_dense(np.eye(len(ODD), dtype=int), ODD))
+
+
+def test_names_of_all_signs_are_printed_as_they_are():
+    (_, *head), *rows = from_latex(written("latex", ODD_MATRIX).decode())
+    assert [*head] == [row[0] for row in rows] == ODD
+
+
+@pytest.mark.skipif(shutil.which("pdflatex") is None, reason="needs pdflatex (Debian: texlive-latex-base)")
+def test_latex_compiles_without_a_package(tmp_path):
+    table = written("latex", ODD_MATRIX).decode()
+    (tmp_path / "table.tex").write_text(f"\\documentclass{{article}}\\begin{{document}}\n{table}\\end{{document}}\n", "utf-8")
+    command = ["pdflatex", "-interaction=nonstopmode", "-halt-on-error", "table.tex"]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, errors="replace", check=False)
+    assert done.returncode == 0, done.stdout
+    assert (tmp_path / "table.pdf").read_bytes().startswith(b"%PDF")
 
 
 def test_png():

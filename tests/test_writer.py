@@ -15,7 +15,7 @@ from tensorboard.compat.proto.summary_pb2 import DATA_CLASS_TENSOR
 from tensorboard.summary.writer.event_file_writer import EventFileWriter
 from torch.utils.tensorboard import SummaryWriter as TorchWriter
 
-from tb_confmat_plugin import ConfusionMatrix, SummaryWriter, add_confusion_matrix, writer
+from tb_confmat_plugin import ConfusionMatrix, SummaryWriter, add_confusion_matrix, read_confusion_matrices, writer
 from tb_confmat_plugin.classes import Classes
 from tb_confmat_plugin.record import decode_classes, decode_matrix
 
@@ -363,6 +363,18 @@ def test_the_warning_of_either_way_points_at_the_line_of_the_user(tmp_path) -> N
         with pytest.warns(UserWarning, match="logged twice") as function:
             add_confusion_matrix(writer, "method", [[1]], 1)
     assert [warned[0].filename for warned in (method, function)] == [__file__, __file__]
+
+
+@pytest.mark.parametrize(("suffixes", "kept"), [((".a", ".b"), {"a", "b"}), (("", ""), {"b"})], ids=["names of their own", "one name"])
+def test_two_writers_of_tensorboardx_in_one_second(suffixes, kept, tmp_path, monkeypatch):
+    """As docs/integrations.md tells: with one name the later one overwrites what the other logs."""
+    monkeypatch.setattr("time.time", lambda: 1_800_000_000.5)
+    writers = [tensorboardX.SummaryWriter(str(tmp_path), filename_suffix=suffix) for suffix in suffixes]
+    for tag, one in zip("ab", writers, strict=True):
+        add_confusion_matrix(one, tag, [[5, 2], [0, 3]], 1)
+    for one in writers:
+        one.close()
+    assert {logged.tag for logged in read_confusion_matrices(tmp_path)} == kept
 
 
 def test_a_writer_of_tensorboardx(tmp_path, read_log):

@@ -30,7 +30,7 @@ def test_snippet_runs_and_logs(name, text, tmp_path, monkeypatch, read_log):
 def test_the_table_leads_to_every_section():
     rows = re.findall(r"^\| \[(.+?)\]\(#(.+?)\)", DOCS.read_text("utf-8"), re.MULTILINE)
     assert rows == [(name, name.lower().replace(" ", "-").replace("&", "")) for name, _ in SECTIONS]
-    assert len(rows) == 8
+    assert len(rows) == 9
 
 
 def test_the_extras_named_are_those_there_are_and_the_core_asks_for_none():

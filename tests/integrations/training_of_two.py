@@ -8,6 +8,7 @@ import os
 import sys
 import warnings
 from datetime import timedelta
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -169,7 +170,9 @@ def run(rank: int, where: Path) -> None:
     torch.distributed.init_process_group(
         "gloo", init_method=f"file://{where / 'store'}", rank=rank, world_size=2, timeout=timedelta(seconds=SECONDS / 2)
     )
-    told = {scenario.__name__: scenario(rank, where) for scenario in (torchmetrics, ignite, lightning, accelerate)}  # which ends the group
+    # The last one ends the group. Where not all libraries are installed, the others train.
+    installed = [scenario for scenario in (torchmetrics, ignite, lightning, accelerate) if find_spec(scenario.__name__)]
+    told = {scenario.__name__: scenario(rank, where) for scenario in installed}
     Path(where, f"told_{rank}.json").write_text(json.dumps(told), "utf-8")
 
 
