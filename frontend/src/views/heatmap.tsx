@@ -4,12 +4,12 @@ import { useMemo } from 'preact/hooks';
 import { type Camera, cellSize, visibleClasses } from '../camera';
 import { exactCount, percent, shareOf } from '../format';
 import { MARKS_FROM, marked } from '../gallery';
-import { dark, hideBelow, hideDiagonal, normalize, palette } from '../look';
+import { color, dark, hideBelow, hideDiagonal, normalize, palette, paletteName } from '../look';
 import { cellNumbers, cutInTheMiddle, LABEL_SIZE, numberSize } from '../marks';
 import { countAt, denominator, type Matrix } from '../matrix';
 import { inkOn } from '../palette';
 import { drawCells, type Picture } from '../raster';
-import { type Pane, panes, scale, seenClasses, told } from '../seen';
+import { extent, type Pane, panes, scale, seenClasses, told } from '../seen';
 import { subject } from '../state';
 import { Pair, Tooltip } from './cursor';
 import { GAP, INK, type Layout, panelsIn, Sheet } from './sheet';
@@ -76,7 +76,16 @@ function Cells({ run, matrix, layout, stale, list }: CellsProps) {
       hideDiagonal: hideDiagonal.value,
       hideBelow: hideBelow.value,
     };
-    return painterOf(picture, muted, marks);
+    const look = JSON.stringify([
+      normalize.value,
+      extent.value,
+      color.value,
+      paletteName.value,
+      dark.value,
+      hideDiagonal.value,
+      hideBelow.value,
+    ]);
+    return painterOf(picture, look, muted, marks);
   }, [marks, matrix, normalize.value, scale.value, palette.value, hideDiagonal.value, hideBelow.value, muted]);
   return (
     <Sheet
@@ -96,12 +105,33 @@ function Cells({ run, matrix, layout, stale, list }: CellsProps) {
   );
 }
 
+/** From so many classes on, a picture of them all is kept: the next time one comes by its step, it is there. */
+const MANY = 4000;
+const MOST_KEPT = 32e6; // bytes
+const kept = new Map<Matrix, { look: string; pixels: Uint32Array }>();
+
+/** Draws a matrix as `look` says, or gives the pixels of the last time. */
+function drawOrRecall(pixels: Uint32Array, side: number, camera: Camera, picture: Picture, look: string): void {
+  const { matrix } = picture;
+  if (matrix.numClasses < MANY || camera.k > 1) {
+    drawCells(pixels, side, camera, picture);
+    return;
+  }
+  const known = kept.get(matrix);
+  kept.delete(matrix);
+  const isSame = known?.look === look && known.pixels.length === pixels.length;
+  if (isSame) pixels.set(known.pixels);
+  else drawCells(pixels, side, camera, picture);
+  kept.set(matrix, isSame ? known : { look, pixels: pixels.slice() });
+  for (const oldest of kept.keys()) if (kept.size * pixels.byteLength > MOST_KEPT) kept.delete(oldest);
+}
+
 type Marks = ((row: number, column: number) => boolean) | null;
 
-function painterOf(picture: Picture, muted: string, marks: Marks): Painter {
+function painterOf(picture: Picture, look: string, muted: string, marks: Marks): Painter {
   return (surface, side, view) => {
     const size = cellSize(view, side, picture.matrix.numClasses);
-    paintPixels(surface, side, view, size, (pixels, within, camera) => drawCells(pixels, within, camera, picture));
+    paintPixels(surface, side, view, size, (pixels, within, camera) => drawOrRecall(pixels, within, camera, picture, look));
     paintNumbers(surface, cellNumbers(side, view, picture, muted, measureIn(numberSize(size))), numberSize(size));
     if (marks && size >= MARKS_FROM) paintMarks(surface, side, view, size, picture, marks);
   };
