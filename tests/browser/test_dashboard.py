@@ -29,14 +29,16 @@ def log(tmp_path_factory: pytest.TempPathFactory) -> Path:
         writer.add_confusion_matrix("binary", [[90, 10], [3, 97]], 0, class_names=["negative", "positive"])
         writer.add_confusion_matrix("nothing", np.zeros((3, 3), int), 0)
         writer.add_confusion_matrix("thousand", many_classes(1000), 0)
+        for step in range(3):
+            writer.add_confusion_matrix("ten thousand", many_classes(10_000, seed=step), step)
     with SummaryWriter(logdir / "slow") as writer:
         for step in (2, 8):
             writer.add_confusion_matrix("val", np.array(counts_at(step)) * 2, step, class_names=NAMES)
     return logdir
 
 
-def many_classes(num_classes: int) -> ConfusionMatrix:
-    rng = np.random.default_rng(0)
+def many_classes(num_classes: int, seed: int = 0) -> ConfusionMatrix:
+    rng = np.random.default_rng(seed)
     target = rng.integers(0, num_classes, 20 * num_classes)
     wrong = rng.random(len(target)) < 0.2
     preds = np.where(wrong, (target + rng.geometric(0.05, len(target))) % num_classes, target)
@@ -197,6 +199,32 @@ def test_keys_zoom_pan_and_leave(tab: Any) -> None:
     tab.page.keyboard.press("Escape")
     assert pixels(tab) == fitted
     expect(tab.status).not_to_contain_text("true")
+
+
+def test_a_slider_that_comes_back_shows_what_it_showed(tab: Any) -> None:
+    tab.choose("Tag", "ten thousand")
+    tab.at_step(2)
+    wait_until(lambda: pixels(tab) != "")
+    tab.page.wait_for_timeout(500)
+    last = pixels(tab)
+    tab.step.focus()
+    tab.page.keyboard.press("Home")
+    tab.at_step(0)
+    first = pixels(tab)
+    assert first != last
+    tab.page.keyboard.press("End")
+    tab.at_step(2)
+    assert pixels(tab) == last
+    tab.choose("Normalize", "% of true")
+    wait_until(lambda: pixels(tab) != last)
+    shares = pixels(tab)
+    tab.page.keyboard.press("Escape")
+    tab.step.focus()
+    tab.page.keyboard.press("Home")
+    tab.at_step(0)
+    assert pixels(tab) not in (first, shares)
+    tab.choose("Normalize", "Counts")
+    wait_until(lambda: pixels(tab) == first)
 
 
 def test_the_wheel_zooms_where_it_points_and_a_double_click_fits(tab: Any) -> None:
