@@ -69,8 +69,9 @@ export function* cellsOf(matrix: Matrix): Generator<{ row: number; column: numbe
   }
 }
 
+const CELL_HEADER = ['true_class', 'predicted_class', 'count', 'share_of_true', 'share_of_predicted', 'share_of_all'];
+
 export function cellRows(matrix: Matrix, { names }: ClassList): Value[][] {
-  const header = ['true_class', 'predicted_class', 'count', 'share_of_true', 'share_of_predicted', 'share_of_all'];
   const rows = [...cellsOf(matrix)].map(({ row, column, count }) => [
     nameOf(names, row),
     nameOf(names, column),
@@ -79,7 +80,20 @@ export function cellRows(matrix: Matrix, { names }: ClassList): Value[][] {
     count / matrix.predicted[column],
     count / matrix.total,
   ]);
-  return [header, ...rows];
+  return [CELL_HEADER, ...rows];
+}
+
+/** The cells of several runs one below the other. */
+export function cellRowsOfRuns(
+  runs: readonly { readonly run: string; readonly step: number; readonly matrix: Matrix }[],
+  list: ClassList,
+): Value[][] {
+  const rows = runs.flatMap(({ run, step, matrix }) =>
+    cellRows(matrix, list)
+      .slice(1)
+      .map((row) => [run, step, ...row]),
+  );
+  return [['run', 'step', ...CELL_HEADER], ...rows];
 }
 
 /** Every metric of each class, with the intervals of shares. */

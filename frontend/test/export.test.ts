@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import {
   cellRows,
+  cellRowsOfRuns,
   cellsOf,
   changeRows,
   classRows,
@@ -114,6 +115,19 @@ describe('tables', () => {
       expect(rows.map(([name]) => name)).toEqual(list.names);
       expect(rows.map(([, ...line]) => line.map(Number))).toEqual(counts);
     }
+  });
+
+  test('of the cells of several runs have the run and its step first', () => {
+    const list = named(2);
+    const [one, two] = [matrixFrom([[3, 1], [0, 2]]), matrixFrom([[0, 5], [0, 0]])]; // biome-ignore format: one line
+    const [header, ...rows] = cellRowsOfRuns([{ run: 'a', step: 4, matrix: one }, { run: 'b', step: 3, matrix: two }], list); // biome-ignore format: one line
+    expect(header).toEqual(['run', 'step', ...cellRows(one, list)[0]]);
+    expect(rows.map((row) => row.slice(0, 5))).toEqual([
+      ['a', 4, list.names[0], list.names[0], 3],
+      ['a', 4, list.names[0], list.names[1], 1],
+      ['a', 4, list.names[1], list.names[1], 2],
+      ['b', 3, list.names[0], list.names[1], 5],
+    ]);
   });
 
   test('of the cells have each that is not zero, row by row', () => {

@@ -10,7 +10,7 @@ import { countAt, denominator } from '../matrix';
 import { type Interval, wilson } from '../metrics';
 import { runColor } from '../palette';
 import { baselinePane, classAt, loadCourses, type Pane, panes, seenClasses } from '../seen';
-import { twoProportions } from '../significance';
+import { adjustedPValues, twoProportions } from '../significance';
 import { chosenRuns, cursor, goToStep, runSlots, series, subject } from '../state';
 import { Between, bestOf, type ClassFigure, courseOfClass } from './classes';
 import { changeToldOf } from './difference';
@@ -155,28 +155,33 @@ function Mirror({ all, trueClass, predictedClass }: Props) {
   );
 }
 
-/** Whether the other runs differ from the chosen one by more than noise. */
+/** Whether the other runs differ from the chosen one by more than noise: in recall and precision on the diagonal, else in the share. */
 function Versus({ all, trueClass, predictedClass }: Props) {
   const mine = all.find((pane) => pane.run === subject.value) ?? all[0];
-  if (!mine?.matrix || mine.matrix.support[trueClass] === 0) return null;
-  const share = (matrix: NonNullable<Pane['matrix']>) => countAt(matrix, trueClass, predictedClass) / matrix.support[trueClass];
-  const what = trueClass === predictedClass ? 'recall' : 'share of the true class';
+  if (!mine?.matrix) return null;
+  const [isClass, own] = [trueClass === predictedClass, mine.matrix];
+  const made = all.flatMap(({ run, matrix }) => {
+    if (run === mine.run || !matrix) return [];
+    return (isClass ? (['true', 'pred'] as const) : (['true'] as const)).map((of) => {
+      const [from, to] = [own, matrix].map((one): [number, number] => [
+        countAt(one, trueClass, predictedClass),
+        denominator(one, of, trueClass, predictedClass),
+      ]);
+      const what = of === 'pred' ? 'precision' : isClass ? 'recall' : 'share of the true class';
+      return { run, what, change: to[0] / to[1] - from[0] / from[1], p: twoProportions(...from, ...to) };
+    });
+  });
+  const tests = made.filter(({ change }) => !Number.isNaN(change));
+  const adjusted = adjustedPValues(Float64Array.from(tests, ({ p }) => p));
   return (
     <ul class="findings">
-      {all.map(({ run, matrix }) => {
-        if (run === mine.run || !matrix || !mine.matrix || matrix.support[trueClass] === 0) return null;
-        const p = twoProportions(
-          countAt(mine.matrix, trueClass, predictedClass),
-          mine.matrix.support[trueClass],
-          countAt(matrix, trueClass, predictedClass),
-          matrix.support[trueClass],
-        );
-        const change = share(matrix) - share(mine.matrix);
+      {tests.map(({ run, what, change }, i) => {
+        const p = adjusted[i];
         return (
-          <li key={run}>
+          <li key={`${run} ${what}`}>
             <RunName run={run} />: {what} {pointsText(change)} against <bdi>{mine.run}</bdi>,{' '}
-            {p < 0.05 ? 'more than noise' : 'may be noise'} ({p < 0.001 ? 'p < 0.001' : `p = ${p.toFixed(3)}`}, for this cell
-            alone)
+            {p < 0.05 ? 'more than noise' : 'may be noise'} ({p < 0.001 ? 'p < 0.001' : `p = ${p.toFixed(3)}`}
+            {tests.length > 1 && `, adjusted for these ${tests.length} tests`})
           </li>
         );
       })}

@@ -5,6 +5,7 @@ import { Fragment } from 'preact';
 import { useState } from 'preact/hooks';
 import {
   cellRows,
+  cellRowsOfRuns,
   changeRows,
   classRows,
   confusionRows,
@@ -53,12 +54,14 @@ export function ExportMenu() {
   });
   const rows: [text: string, ...items: Item[]][] = [['Picture', picture('PNG', savePng), picture('SVG', saveSvg)]];
   const pane = subjectPane.value;
+  const all = panes.value.flatMap(({ run, step: at, matrix }) => (matrix && at !== null ? [{ run, step: at, matrix }] : []));
+  if (all.length > 1) rows.push(['Cells of all runs', ...ofAll(all)]);
   if (pane?.matrix) rows.push(...tablesOf(pane, pane.matrix));
   return (
     <Menu label="Export" icon={Download}>
       {pane?.matrix && panes.value.length + Number(view.value === 'difference') > 1 && (
         <p class="note">
-          Tables and chart of <bdi>{pane.run}</bdi>, step {pane.step}
+          {all.length > 1 ? 'The other tables and the chart' : 'Tables and chart'} are of <bdi>{pane.run}</bdi>, step {pane.step}
         </p>
       )}
       <div class="saves">
@@ -140,6 +143,16 @@ function tablesOf(pane: Pane, matrix: NonNullable<Pane['matrix']>): [text: strin
         ]
       : []),
     ['Chart', json('.vl', () => vegaLiteOf(matrix, list, source, look()), 'Vega-Lite')],
+  ];
+}
+
+/** The cells of every run, as Compare and the small multiples show them. */
+function ofAll(all: Parameters<typeof cellRowsOfRuns>[0]): Item[] {
+  const name = nameOfFile(tag.value, 'runs', step.value, 'cells');
+  const rows = () => cellRowsOfRuns(all, seenClasses.value);
+  return [
+    { text: 'CSV', save: () => save(`${name}.csv`, 'text/csv', csvOf(rows())) },
+    { text: 'JSON', save: () => save(`${name}.json`, 'application/json', tableJsonOf(rows(), { tag: tag.value })) },
   ];
 }
 
