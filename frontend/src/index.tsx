@@ -10,7 +10,7 @@ import { followLink } from './link';
 import { dark, panelTab, view } from './look';
 import { rememberSettings } from './settings';
 import { refresh, runPattern, tags } from './state';
-import style from './style.css';
+import { style } from './style/style';
 import { App } from './views/app';
 
 export function render(): void {
