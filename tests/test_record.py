@@ -101,6 +101,16 @@ def test_the_layout_byte_for_byte():
     assert decode_matrix(sealed(HEADER)).to_dense().tolist() == DENSE
 
 
+@pytest.mark.parametrize("count", [2 ** (7 * size) + beyond for size in range(1, 8) for beyond in (-1, 0, 1)])
+def test_counts_about_the_limits_of_their_bytes(count):
+    """As one integer after the other, by the definition of LEB128."""
+    pieces = [count >> place & 127 for place in range(0, count.bit_length(), 7)]
+    expected = bytes(piece + 128 for piece in pieces[:-1]) + bytes(pieces[-1:])
+    record = encode_matrix(ConfusionMatrix.from_dense([[count]]))
+    assert body(record).endswith(b"}" + expected)
+    assert decode_matrix(record).total == count
+
+
 # Round trips
 
 
@@ -310,6 +320,7 @@ def test_any_planes(planes, dtype, num_classes, count):
         ({}, PLANES[:-1], "damaged record: it has fewer cells than its header says"),
         ({}, PLANES[:-1] + b"\x80", "damaged record: it has fewer cells than its header says"),
         ({}, PLANES[:4] + bytes([1, 0, 6]) + PLANES[7:], "damaged record: a cell lies outside the matrix"),
+        ({}, PLANES[:4] + bytes([1, 0, 5]) + PLANES[7:], "damaged record: a cell of the diagonal stands among those off it"),  # the last
         ({}, PLANES[:4] + bytes([1, 0, 1]) + PLANES[7:], "damaged record: a cell of the diagonal stands among those off it"),
         ({}, PLANES[:-1] + b"\x00", "damaged record: a count that is not a number above 0"),
         ({}, PLANES[:-1] + b"\x80" * 7 + b"\x10", "damaged record: an integer above 2**53 - 1"),
@@ -329,6 +340,12 @@ def test_gaps_that_would_wrap_around():
     planes = bytes(num_classes) + gap * 2048 + bytes([1]) * 2048
     with pytest.raises(RecordError, match="a cell lies outside the matrix"):
         decode_matrix(sealed({**HEADER, "num_classes": num_classes, "cells": 2048}, planes))
+
+
+def test_counts_that_would_wrap_around():
+    counts = (b"\xff" * 7 + b"\x0f") * 1025  # each 2**53 - 1, together above 2**63
+    with pytest.raises(RecordError, match="a count that is not a number above 0"):
+        decode_matrix(sealed({**HEADER, "num_classes": 1025, "cells": 0}, counts))
 
 
 @pytest.mark.parametrize(
@@ -362,11 +379,16 @@ def test_a_matrix_is_no_class_list():
 
 
 def test_a_newer_version_asks_for_an_upgrade():
+    message = "written by a newer version (format 7, this one reads up to 1); upgrade tb-confmat-plugin"
     for decode in (decode_matrix, decode_classes, class_list_id):
-        with pytest.raises(
-            RecordError, match=r"^written by a newer version \(format 7, this one reads up to 1\); upgrade tb-confmat-plugin$"
-        ):
-            decode(b"TBCM\x07 in a layout of its own")
+        for record in (b"TBCM\x07 in a layout of its own", b"TBCM\x07"):
+            with pytest.raises(RecordError, match=f"^{re.escape(message)}$"):
+                decode(record)
+
+
+def test_a_version_that_never_was():
+    with pytest.raises(RecordError, match=r"^damaged record: there is no format 0$"):
+        decode_matrix(b"TBCM\x00" + golden("asymmetric")[5:])
 
 
 def bomb(mebibytes: int, head: bytes = b"") -> bytes:
@@ -404,6 +426,18 @@ def test_what_no_reader_would_take_is_not_written(monkeypatch):
     monkeypatch.setattr("tb_confmat_plugin.record.MAX_CELLS", 5)
     with pytest.raises(ValueError, match="got 3 and 3"):
         encode_matrix(ConfusionMatrix.from_dense(DENSE))
+
+
+def test_the_largest_record_is_written_and_read(monkeypatch):
+    matrix = ConfusionMatrix.from_dense(DENSE)
+    content = body(encode_matrix(matrix))
+    for bound, size in [("MAX_BODY_BYTES", len(content)), ("MAX_HEADER_BYTES", int.from_bytes(content[:4], "little"))]:
+        monkeypatch.setattr(f"tb_confmat_plugin.record.{bound}", size)
+        assert decode_matrix(encode_matrix(matrix)) == matrix
+        monkeypatch.setattr(f"tb_confmat_plugin.record.{bound}", size - 1)
+        with pytest.raises(ValueError, match="expected at most"):
+            encode_matrix(matrix)
+        monkeypatch.undo()
 
 
 @pytest.mark.parametrize("name", [name for name in MATRICES if name != WRITTEN_ELSEWHERE])

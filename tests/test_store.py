@@ -248,15 +248,18 @@ class HandMade:
         self.runs, self.limit, self.size = runs, limit, size
         self.error = error or Refused(grpc.StatusCode.RESOURCE_EXHAUSTED)
         self.asked = []
+        self.listed = []
         self.slow = 0.0
 
     def list_tensors(self, ctx, *, experiment_id, plugin_name, run_tag_filter=None):
         assert (ctx, plugin_name) == (CONTEXT, "confusion_matrix")
         assert run_tag_filter is None or set(run_tag_filter.tags) <= {"val", "train"}
+        self.listed.append((experiment_id, run_tag_filter and list(run_tag_filter.tags)))
         data = {run: SimpleNamespace(max_step=steps - 1, max_wall_time=1.0, plugin_content=b"matrix") for run, steps in self.runs.items()}
         return {run: {"val": data[run], "train": data[run]} for run in data}
 
     def read_tensors(self, ctx, *, experiment_id, plugin_name, downsample, run_tag_filter):
+        assert (ctx, plugin_name) == (CONTEXT, "confusion_matrix")
         runs, tags = sorted(run_tag_filter.runs), sorted(run_tag_filter.tags)
         self.asked.append((runs, ",".join(tags), downsample))
         time.sleep(self.slow)
@@ -281,9 +284,9 @@ def test_too_much_for_one_answer_is_asked_for_in_fewer_runs():
 
 def test_too_much_for_one_answer_in_a_single_run_is_asked_for_in_fewer_steps():
     provider = HandMade({"a": 3000, "b": 20}, limit=300)
-    found = series_of(Store(provider), "val")
+    found = Store(provider).series(CONTEXT, "x", "val")
     assert (found["a"].sampled, found["b"].sampled) == (True, False)
-    assert (len(found["a"].steps), found["a"].steps[-1]) == (256, 2999)
+    assert (len(found["a"].steps), found["a"].steps[-1], found["a"].records[-1].strip()) == (256, 2999, b"xaval2999")
     assert len(found["b"].steps) == 20
     assert [(runs, steps) for runs, _, steps in provider.asked] == [
         (["a", "b"], 2**31 - 1),
@@ -382,6 +385,36 @@ def test_experiments_are_kept_apart():
     assert store.series(CONTEXT, "x", "val")["a"].records[0].strip() == b"xaval0"
 
 
+def test_no_more_is_listed_than_what_is_asked_for():
+    provider = HandMade({"a": 1})
+    store = Store(provider)
+    store.series(CONTEXT, "x", "val")
+    store.tags(CONTEXT, "y")
+    store.one_series(CONTEXT, "z", "a", "val")
+    assert provider.listed == [("x", ["val"]), ("y", None)]
+
+
+def test_what_is_known_does_not_wait_for_what_is_being_read(monkeypatch):
+    provider = HandMade({"a": 3})
+    store = Store(provider)
+    assert steps_of(store, "val") == {"a": (0, 1, 2)}
+    reading, go_on, read, in_time = threading.Event(), threading.Event(), provider.read_tensors, []
+
+    def wait_and_read(*context, **question):
+        reading.set()
+        in_time.append(go_on.wait(10))
+        return read(*context, **question)
+
+    monkeypatch.setattr(provider, "read_tensors", wait_and_read)
+    thread = threading.Thread(target=series_of, args=(store, "train"))
+    thread.start()
+    assert reading.wait(10)
+    assert store.one_series(CONTEXT, "", "a", "val").steps == (0, 1, 2)
+    go_on.set()
+    thread.join()
+    assert in_time == [True]
+
+
 @pytest.mark.parametrize("ask", [series_of, lambda store, tag: store.one_series(CONTEXT, "", "a", tag)], ids=["series", "one_series"])
 def test_many_at_once_read_once(ask):
     provider = HandMade({"a": 3})
@@ -409,9 +442,30 @@ def test_many_runs_are_asked_for_in_groups():
     assert [len(runs) for runs, _, _ in provider.asked] == [8, 12], "small runs come together, once their size is known"
 
 
+@pytest.mark.parametrize(("most", "groups"), [(70, [8, 3, 1]), (30, [8, 1, 1, 1, 1]), (5, [8, 1, 1, 1, 1])])
+def test_large_runs_are_asked_for_few_at_a_time(monkeypatch, most, groups):
+    monkeypatch.setattr("tb_confmat_plugin.store._GROUP_BYTES", most)
+    provider = HandMade({f"run{index:02}": 2 for index in range(12)})  # of 20 bytes each
+    assert len(series_of(Store(provider), "val")) == 12
+    assert [len(runs) for runs, _, _ in provider.asked] == groups
+
+
 def test_a_system_that_cannot_take_memory_back_is_let_be(monkeypatch):
     monkeypatch.setattr("tb_confmat_plugin.store.ctypes.CDLL", lambda name: object())
     assert len(series_of(Store(HandMade({"a": 3})), "val")["a"].steps) == 3
+
+
+def test_memory_is_given_back_after_reading_alone(monkeypatch):
+    given_back = []
+    monkeypatch.setattr("tb_confmat_plugin.store.ctypes.CDLL", lambda name: SimpleNamespace(malloc_trim=given_back.append))
+    provider = HandMade({"a": 3})
+    store = Store(provider)
+    for steps, times in ((3, 1), (3, 1), (4, 2)):
+        provider.runs["a"] = steps
+        assert len(series_of(store, "val")["a"].steps) == steps
+        assert given_back == [0] * times
+    store.load(CONTEXT, "", "a", ["x", "y"])
+    assert given_back == [0] * 3
 
 
 def test_several_tags_are_loaded_in_one_question():
@@ -421,7 +475,8 @@ def test_several_tags_are_loaded_in_one_question():
     store.load(CONTEXT, "", "a", ["x", "y", "z"])
     store.load(CONTEXT, "", "a", ["x", "y", "z"])
     for tag in "xyz":
-        assert store.one_series(CONTEXT, "", "a", tag).records[0].strip() == f"a{tag}0".encode()
+        series = store.one_series(CONTEXT, "", "a", tag)
+        assert (series.records[0].strip(), series.sampled) == (f"a{tag}0".encode(), False)
     store.load(CONTEXT, "", "a", ["x", "w"])
     store.load(CONTEXT, "", "b", ["x", "w"])
     assert [(runs, tags) for runs, tags, _ in provider.asked] == [(["a"], "x"), (["a"], "y,z"), (["b"], "w,x")]
