@@ -20,7 +20,7 @@ help:
 	@echo 'make check   lint, check types, and compare the committed frontend bundle with its sources'
 	@echo 'make build   rebuild the frontend bundle'
 	@echo 'make bench   measure cost and speed beside other ways of logging a confusion matrix'
-	@echo 'make reliability  try damaged records, odd requests, crashes, packages and load; takes an hour or two'
+	@echo 'make reliability  try damaged records, odd requests, crashes, packages, load and mutants; takes two hours or three'
 	@echo 'make audit   look for known vulnerabilities and odd licenses in what is shipped and needed; asks the network'
 	@echo 'make picture take the picture of the README anew'
 	@echo 'make clean   remove all that the others made, except logs elsewhere than $(LOGDIR)/digits and $(LOGDIR)/text'
@@ -63,6 +63,7 @@ reliability: $(BIN)/.bench-installed frontend/node_modules/.package-lock.json
 	$(BIN)/python tests/reliability/versions.py
 	$(BIN)/python tests/reliability/extras.py
 	$(BIN)/python tests/reliability/load.py
+	$(BIN)/python tests/reliability/mutants.py
 
 audit: $(BIN)/.test-installed | node
 	PATH="$(abspath $(BIN)):$$PATH" $(BIN)/python tests/reliability/audit.py

@@ -167,13 +167,12 @@ def wilson_interval(successes: Floats, trials: Floats) -> Floats:
     [[0.5958, 0.9821]]
     """
     share = divide(successes, trials)
-    with np.errstate(divide="ignore", invalid="ignore"):
+    with np.errstate(invalid="ignore"):  # 0 / 0 where there are no trials
         middle = (successes + Z_95**2 / 2) / (trials + Z_95**2)
         half = Z_95 / (trials + Z_95**2) * np.sqrt(successes * (trials - successes) / trials + Z_95**2 / 4)
-    # Rounding must not take a bound off the ends where the share is 0 or 1.
-    lower = np.where(share == 0, 0.0, np.maximum(middle - half, 0))
-    upper = np.where(share == 1, 1.0, np.minimum(middle + half, 1))
-    return np.where(np.isnan(share)[..., None], np.nan, np.stack([lower, upper], axis=-1))
+    # Rounding must not take a bound beyond the ends, or the share out of its interval.
+    lower, upper = np.clip(middle - half, 0, share), np.clip(middle + half, share, 1)
+    return np.stack([lower, upper], axis=-1)
 
 
 def _standard_error(m: Marginals, wrong: tuple[Integers, Integers, Floats], gradient: Floats) -> float:

@@ -555,6 +555,14 @@ def test_wilson_is_scipys() -> None:
     np.testing.assert_allclose(found, [[interval.low, interval.high] for interval in expected], rtol=0, atol=1e-12)
 
 
+def test_rounding_takes_no_bound_beyond_the_ends_and_no_share_out() -> None:
+    trials = np.random.default_rng(5).random(1000)
+    for share in (1 - 1e-16, 1 - 1e-15, 1e-15):
+        successes = trials * share
+        low, high = wilson_interval(successes, trials).T
+        assert np.all((low >= 0) & (low <= successes / trials) & (successes / trials <= high) & (high <= 1))
+
+
 def test_the_intervals_are_those_of_their_proportions() -> None:
     per_class = ConfusionMatrix.from_dense(ASYMMETRIC).per_class()
     of = {

@@ -433,7 +433,8 @@ def test_many_at_once_read_once(ask):
 
 def test_the_default_bound():
     assert Store(HandMade({}))._cache_bytes == DEFAULT_CACHE_BYTES == 512 * 2**20
-    assert Series((), (), ()).size == 0
+    empty = Series((), (), ())
+    assert (empty.size, empty.sampled) == (0, False)
 
 
 def test_many_runs_are_asked_for_in_groups():

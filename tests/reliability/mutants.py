@@ -157,19 +157,13 @@ def content(code: types.CodeType) -> tuple[Any, ...]:
     return code.co_code, within, code.co_names, code.co_varnames, code.co_freevars, code.co_cellvars
 
 
-def put_in(functions: list[types.FunctionType], before: Codes, mutated: str, path: Path) -> bool:
-    """Gives the functions that are loaded the code of a mutant; False where it lies outside of functions, so that it has to be imported."""
-    after = codes_of(mutated, path)
-    if len(before) != len(after):
-        return False
-    for (old, outside), (new, _) in zip(before, after, strict=True):
-        if content(old) != content(new):
-            loaded = [function for function in functions if function.__code__ == old]
-            if not is_function(old) or old.co_freevars != new.co_freevars or (outside and not loaded):
-                return False
-            for function in loaded:
-                function.__code__ = new
-    return True
+def called(source: str, path: Path, name: str) -> set[types.CodeType]:
+    """The functions of a module that are called while it is imported."""
+    found = set()
+    sys.setprofile(lambda frame, event, _: found.add(frame.f_code) if frame.f_code.co_filename == str(path) else None)
+    exec(compile(source, str(path), "exec"), {"__name__": name})
+    sys.setprofile(None)
+    return {code for code in found if is_function(code)}
 
 
 @dataclass
@@ -267,9 +261,12 @@ class Trials:
             compiled.unlink()
         self.source = self.path.read_text("utf-8")
         self.codes = codes_of(self.source, self.path)
+        self.called = called(self.source, self.path, f"{PACKAGE}.{self.module}")
         everything = (each for each in gc.get_objects() if type(each) is types.FunctionType)
         self.functions = [function for function in everything if function.__code__.co_filename == str(self.path)]
         for mutant in sorted(mutants_of(self.source), key=lambda mutant: not any(map(tests_of.get, mutant.lines))):
+            if mutant.lines.start < int(os.environ.get("MUTANTS_FROM", "0")):  # dev
+                continue
             if self.only is None or mutant.change in self.only:
                 tests = {test for line in mutant.lines for test in tests_of.get(line, ())}
                 end = self._try(mutant, sorted(tests, key=self.seconds.__getitem__))
@@ -296,20 +293,38 @@ class Trials:
         seconds = {test: end - begin for (test, begin), end in zip(begun.items(), ends, strict=True)}
         answer.send((seconds, cover.get_data().contexts_by_lineno(str(self.path))))
 
+    def _changed(self, mutant: Mutant) -> list[tuple[types.FunctionType, types.CodeType]]:
+        """The functions that are loaded and their new code; none where a fault is seen only when the module is imported."""
+        after, found = codes_of(mutant.source, self.path), []
+        if len(self.codes) != len(after):
+            return []
+        for (old, outside), (new, _) in zip(self.codes, after, strict=True):
+            if content(old) != content(new):
+                loaded = [function for function in self.functions if function.__code__ == old]
+                if not is_function(old) or old in self.called or old.co_freevars != new.co_freevars or (outside and not loaded):
+                    return []
+                found += [(function, new) for function in loaded]
+        return found
+
     def _try(self, mutant: Mutant, tests: list[str]) -> str:
         """How it ends."""
+        changed = self._changed(mutant)
+        if not changed:
+            tests = sorted(self.seconds, key=self.seconds.__getitem__)
 
         def work() -> int:
             self.path.write_text(mutant.source, "utf-8")  # other processes that a test starts import it
-            if tests and put_in(self.functions, self.codes, mutant.source, self.path):
+            if changed:
+                for function, code in changed:
+                    function.__code__ = code
                 return run_items([self.items[test] for test in tests])
             for name, loaded in list(sys.modules.items()):
                 if (getattr(loaded, "__file__", None) or "").startswith(str(self.place)):
                     del sys.modules[name]
-            return run_pytest(self.place, self.files, Chosen(sorted(self.seconds, key=self.seconds.__getitem__)))
+            return run_pytest(self.place, self.files, Chosen(tests))
 
         begun = time.monotonic()
-        code = in_child(work, 10 + 5 * sum(self.seconds[test] for test in tests or self.seconds))
+        code = in_child(work, 10 + 5 * sum(self.seconds[test] for test in tests)) if tests else 0
         if os.environ.get("MUTANTS_TRACE"):  # dev
             print(f"    {mutant.lines.start} {code} {time.monotonic() - begun:.1f} s, {len(tests)} tests", flush=True)
         self.path.write_text(self.source, "utf-8")
