@@ -63,7 +63,7 @@ reliability: $(BIN)/.bench-installed frontend/node_modules/.package-lock.json
 	$(BIN)/python tests/reliability/versions.py
 	$(BIN)/python tests/reliability/extras.py
 	$(BIN)/python tests/reliability/load.py
-	$(BIN)/python tests/reliability/mutants.py
+	$(BIN)/python tests/reliability/mutants.py record store
 
 audit: $(BIN)/.test-installed | node
 	PATH="$(abspath $(BIN)):$$PATH" $(BIN)/python tests/reliability/audit.py

@@ -35,7 +35,7 @@ import coverage
 import libcst as cst
 import libcst.matchers as m
 import pytest
-from hypothesis import Phase, settings
+from hypothesis import HealthCheck, Phase, settings
 from libcst.metadata import ByteSpanPositionProvider, MetadataWrapper, ParentNodeProvider, PositionProvider
 from mutmut.mutation.mutators import mutation_operators, operator_string
 
@@ -45,7 +45,7 @@ EXPLAINED = Path(__file__).with_name("surviving_mutants.txt")
 # Module -> the tests that are about it, its own first.
 TESTS = {
     "record": ["test_record", "test_classes", "test_example_record", "test_significance_records"],
-    "metrics": ["test_metrics", "test_matrix"],
+    "metrics": ["test_metrics"],
     "matrix": ["test_matrix", "test_regroup", "test_predictions", "test_html", "test_public"],
     "store": ["test_store"],
     "accumulate": ["test_accumulate", "test_scores", "test_distributed", "test_examples"],
@@ -265,8 +265,6 @@ class Trials:
         everything = (each for each in gc.get_objects() if type(each) is types.FunctionType)
         self.functions = [function for function in everything if function.__code__.co_filename == str(self.path)]
         for mutant in sorted(mutants_of(self.source), key=lambda mutant: not any(map(tests_of.get, mutant.lines))):
-            if mutant.lines.start < int(os.environ.get("MUTANTS_FROM", "0")):  # dev
-                continue
             if self.only is None or mutant.change in self.only:
                 tests = {test for line in mutant.lines for test in tests_of.get(line, ())}
                 end = self._try(mutant, sorted(tests, key=self.seconds.__getitem__))
@@ -323,10 +321,7 @@ class Trials:
                     del sys.modules[name]
             return run_pytest(self.place, self.files, Chosen(tests))
 
-        begun = time.monotonic()
         code = in_child(work, 10 + 5 * sum(self.seconds[test] for test in tests)) if tests else 0
-        if os.environ.get("MUTANTS_TRACE"):  # dev
-            print(f"    {mutant.lines.start} {code} {time.monotonic() - begun:.1f} s, {len(tests)} tests", flush=True)
         self.path.write_text(self.source, "utf-8")
         assert code != BROKEN, f"this script failed at {mutant.change}"
         return "timed out" if code is None else "killed" if code else "survived"
@@ -357,7 +352,8 @@ def main() -> int:
     given = arguments.parse_args()
     known, wrong = explained(), 0
     # Of a failing example the first is enough, and the same examples come each time; the settings of the tests build on these.
-    settings.register_profile("first", derandomize=True, database=None, deadline=None, phases=[Phase.explicit, Phase.generate])
+    quick = {"phases": [Phase.explicit, Phase.generate], "suppress_health_check": list(HealthCheck)}
+    settings.register_profile("first", derandomize=True, database=None, deadline=None, **quick)
     settings.load_profile("first")
     os.environ |= {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
     with tempfile.TemporaryDirectory() as directory:
