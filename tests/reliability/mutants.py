@@ -53,8 +53,7 @@ TESTS = {
 WITHOUT_FAULTS = m.Call(func=m.Name("len") | m.Name("isinstance"))  # any argument but theirs is an error at once
 BROKEN = 70  # the exit code of a child that failed itself
 MEMORY = 4 * 2**30  # bytes beyond what the process has: a fault may ask for any number
-
-
+# What codes_of() finds.
 Codes = list[tuple[types.CodeType, bool]]
 
 
