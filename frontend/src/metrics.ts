@@ -101,8 +101,9 @@ export function wilson(successes: number, trials: number): Interval {
   if (trials === 0) return [Number.NaN, Number.NaN];
   const middle = (successes + Z ** 2 / 2) / (trials + Z ** 2);
   const half = (Z / (trials + Z ** 2)) * Math.sqrt((successes * (trials - successes)) / trials + Z ** 2 / 4);
-  // Rounding must not take a bound off the ends where the share is 0 or 1.
-  return [successes === 0 ? 0 : Math.max(middle - half, 0), successes === trials ? 1 : Math.min(middle + half, 1)];
+  // Rounding must not leave the share outside.
+  const share = successes / trials;
+  return [Math.max(0, Math.min(middle - half, share)), Math.min(1, Math.max(middle + half, share))];
 }
 
 type OfClass = (matrix: Matrix, index: number) => number;
