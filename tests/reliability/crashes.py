@@ -192,9 +192,6 @@ def show(logdir: Path) -> None:
     for fast in (True, False):
         with tensorboard(logdir, fast) as board:
             deadline = time.monotonic() + 120
-            while len(((board.get_json("/tags") or {"tags": []})["tags"] or [{"runs": []}])[0]["runs"]) < len(expected):
-                assert time.monotonic() < deadline, "TensorBoard does not find all runs"
-                time.sleep(0.2)
             for run, records in expected.items():
                 while True:  # it may still be reading
                     listed = {one["run"]: one["steps"] for one in (board.get_json("/series", tag="val") or {"series": []})["series"]}
