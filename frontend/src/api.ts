@@ -10,6 +10,8 @@ export interface SeriesInfo {
   readonly wall_times: readonly number[];
   readonly sizes: readonly number[];
   readonly sampled: boolean;
+  /** Whether steps were left out that a JavaScript number cannot tell from their neighbors: our writers log none of these. */
+  readonly far?: boolean;
 }
 
 /** The series of a tag in each run that has it; null where there is no tag at all. */
@@ -80,8 +82,25 @@ const routes: Source = {
   },
 };
 
-export const { fetchTags, fetchSeries, fetchRecords, fetchClasses, fetchExampleSeries, fetchExamples, imageAddress } =
-  embedded ?? routes;
+const source = embedded ?? routes;
+export const { fetchTags, fetchRecords, fetchClasses, fetchExamples, imageAddress } = source;
+
+export async function fetchSeries(tag: string | null, runs?: readonly string[]): Promise<TagSeries> {
+  const found = await source.fetchSeries(tag, runs);
+  return { tag: found.tag, series: found.series.map(exactOf) };
+}
+
+export async function fetchExampleSeries(tag: string): Promise<readonly SeriesInfo[]> {
+  return (await source.fetchExampleSeries(tag)).map(exactOf);
+}
+
+/** A series without the steps that are told wrongly. */
+function exactOf(info: SeriesInfo): SeriesInfo {
+  if (info.steps.every(Number.isSafeInteger)) return info;
+  const kept = (_: unknown, i: number) => Number.isSafeInteger(info.steps[i]);
+  const [steps, wall_times, sizes] = [info.steps, info.wall_times, info.sizes].map((all) => all.filter(kept));
+  return { ...info, steps, wall_times, sizes, far: true };
+}
 
 export function unframed(buffer: ArrayBuffer): LoggedRecord[] {
   const view = new DataView(buffer);

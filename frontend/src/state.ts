@@ -36,6 +36,7 @@ const PLAY_MILLISECONDS = 350;
 /** Charts that grow are drawn anew this often. */
 const TELL_MILLISECONDS = 250;
 const LEFT_OUT = 'the series is too large for TensorBoard to give whole; some steps are left out';
+const FAR = 'steps beyond ±(2**53 - 1) cannot be told apart here, and are left out';
 
 /** All tags; null until they are known, which may be after one of them is shown. */
 export const tags = signal<readonly string[] | null>(null);
@@ -75,6 +76,7 @@ export const problems = computed<readonly Problem[]>(() => {
   const found = [...reports.value.values()];
   for (const { info, tag: ofTag, problems: ofSteps } of series.value.values()) {
     if (info.sampled) found.push({ where: `run ${info.run}, tag ${ofTag}`, what: LEFT_OUT });
+    if (info.far) found.push({ where: `run ${info.run}, tag ${ofTag}`, what: FAR });
     for (const [at, what] of ofSteps) found.push({ where: `run ${info.run}, tag ${ofTag}, step ${at}`, what });
   }
   return found;

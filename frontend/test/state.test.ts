@@ -128,6 +128,14 @@ describe('refresh', () => {
     expect(told()).toEqual({ r29: [29, 29], r17: [17, 17] });
   });
 
+  test('leaves out steps that numbers here cannot tell apart, and says so', async () => {
+    await log('fast', [-(2 ** 53), 1, 2 ** 53 - 1, 2 ** 53]);
+    await state.refresh();
+    await until(() => expect(Object.keys(told())).toEqual(['fast']));
+    expect(state.steps.value).toEqual([1, 2 ** 53 - 1]);
+    expect(state.problems.value).toEqual([{ where: 'run fast, tag val', what: expect.stringContaining('are left out') }]);
+  });
+
   test('of a tag that is not there shows the first, without a complaint', async () => {
     await log('fast', [1]);
     await state.restore('none', ['fast'], 1);
