@@ -63,6 +63,7 @@ reliability: $(BIN)/.bench-installed frontend/node_modules/.package-lock.json
 	$(BIN)/python tests/reliability/versions.py
 	$(BIN)/python tests/reliability/extras.py
 	$(BIN)/python tests/reliability/load.py
+	CHROMIUM="$$(tests/tools.sh chromium $(VENV))" && export CHROMIUM && $(BIN)/python tests/reliability/long_names.py
 
 audit: $(BIN)/.test-installed | node
 	PATH="$(abspath $(BIN)):$$PATH" $(BIN)/python tests/reliability/audit.py
