@@ -296,7 +296,7 @@ class ConfusionMatrixAccumulator:
             if sample_weight.dtype == torch.bool or sample_weight.is_complex():
                 raise TypeError(f"expected sample_weight as numbers, got dtype {sample_weight.dtype}")
             sample_weight = sample_weight.detach().reshape(-1)
-            if sample_weight.dtype == torch.uint64:
+            if sample_weight.dtype == getattr(torch, "uint64", None):  # torch 2.3 has it first
                 sample_weight = sample_weight.double()  # it may be larger than an int64, and to look would be to wait
         self._add(preds.reshape(-1), target.reshape(-1), sample_weight, target.device)
 

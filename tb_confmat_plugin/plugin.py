@@ -58,19 +58,23 @@ class ConfusionMatrixPlugin(base_plugin.TBPlugin):
         return _respond(request, _frontend(), "application/javascript", content_encoding="gzip")
 
     def _serve_tags(self, request: Request) -> Response:
-        tags = self._store.tags(*_scope(request))
-        return _respond(request, {"tags": [{"tag": tag, "runs": runs} for tag, runs in tags.items()]}, "application/json")
+        return _respond(request, {"tags": self._store.tags(*_scope(request))}, "application/json")
 
     def _serve_series(self, request: Request) -> Response:
-        tag = _argument(request, "tag")
-        found = self._store.series(*_scope(request), tag)
-        if not found:
+        tag = request.args.get("tag")
+        if tag is None:
+            tag = self._store.first_tag(*_scope(request))
+        most = _whole_number(request, "most") if "most" in request.args else None
+        if most is not None and most < 1:
+            raise errors.InvalidArgumentError(f"expected 'most' as a number of runs, at least 1, got {most}")
+        found = {} if tag is None else self._store.series(*_scope(request), tag, request.args.getlist("run") or None, most)
+        if tag is not None and not found:
             raise errors.NotFoundError(f"no run has a confusion matrix of tag {tag!r}; /tags lists the tags there are")
         return _respond(request, _series_answer(tag, found), "application/json")
 
     def _serve_records(self, request: Request) -> Response:
         run, tag = _argument(request, "run"), _argument(request, "tag")
-        first, last = _step_argument(request, "first"), _step_argument(request, "last")
+        first, last = _whole_number(request, "first"), _whole_number(request, "last")
         series = self._store.one_series(*_scope(request), run, tag)
         if series is None:
             raise errors.NotFoundError(f"run {run!r} has no confusion matrix of tag {tag!r}; /tags lists what there is")
@@ -89,7 +93,7 @@ class ConfusionMatrixPlugin(base_plugin.TBPlugin):
 
     def _serve_example_records(self, request: Request) -> Response:
         run, tag = _argument(request, "run"), _argument(request, "tag")
-        first, last = _step_argument(request, "first"), _step_argument(request, "last")
+        first, last = _whole_number(request, "first"), _whole_number(request, "last")
         series = self._examples.one_series(*_scope(request), run, examples_tag(tag))
         if series is None:
             raise errors.NotFoundError(f"run {run!r} has no examples of tag {tag!r}; /example_series lists what there is")
@@ -113,7 +117,7 @@ class ConfusionMatrixPlugin(base_plugin.TBPlugin):
         return _respond(request, image, kind, expires=_A_YEAR)
 
 
-def _series_answer(tag: str, found: dict[str, Series]) -> dict[str, Any]:
+def _series_answer(tag: str | None, found: dict[str, Series]) -> dict[str, Any]:
     answer = [
         {
             "run": run,
@@ -147,12 +151,12 @@ def _argument(request: Request, name: str) -> str:
     return value
 
 
-def _step_argument(request: Request, name: str) -> int:
+def _whole_number(request: Request, name: str) -> int:
     text = _argument(request, name)
     try:
         return int(text)
     except ValueError:
-        raise errors.InvalidArgumentError(f"expected {name!r} as a step, an integer, got {text!r}") from None
+        raise errors.InvalidArgumentError(f"expected {name!r} as an integer, got {text!r}") from None
 
 
 def _respond(request: Request, content: Any, mime_type: str, content_encoding: str | None = None, expires: int = 0) -> Response:

@@ -9,7 +9,7 @@ import math
 import os
 import threading
 from collections import OrderedDict
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -79,27 +79,50 @@ class Store:
         self._cache_lock = threading.Lock()
         self._reading = threading.Lock()  # one reader at a time: a second one finds the answer in the cache
 
-    def tags(self, context: Any, experiment: str) -> dict[str, list[str]]:
-        """The runs that have each tag, both sorted."""
-        runs_of: dict[str, list[str]] = {}
-        for run, tags in sorted(self._list(context, experiment).items()):
-            for tag in tags:
-                runs_of.setdefault(tag, []).append(run)
-        return dict(sorted(runs_of.items()))
+    def tags(self, context: Any, experiment: str) -> list[str]:
+        """The tags that any run has, sorted."""
+        return sorted(set().union(*self._list(context, experiment).values()))
 
-    def series(self, context: Any, experiment: str, tag: str) -> dict[str, Series]:
-        """The series of a tag in each run that has it, as they are now."""
-        with self._reading:
-            listed = self._list(context, experiment, tag)
-            versions = {run: tags[tag] for run, tags in sorted(listed.items()) if tag in tags}
-            known = {run: self._recall(experiment, run, tag) for run in versions}
-            found = {run: cached.series for run, cached in known.items() if cached and cached.version == versions[run]}
-            changed = [run for run in versions if run not in found]
-            for run, series in self._read_in_groups(context, experiment, changed, tag):
-                self._remember(experiment, run, tag, _Cached(series, versions[run]))
-                found[run] = series
-            if changed:
-                _give_back_memory()
+    def first_tag(self, context: Any, experiment: str) -> str | None:
+        """The first tag of the first runs that have any, or None; found without a look at all series, of which there may be 100,000."""
+        runs = sorted(run.run_name for run in self._provider.list_runs(context, experiment_id=experiment))
+        done, group = 0, _FIRST_GROUP
+        while done < len(runs):
+            found = self._list(context, experiment, runs=runs[done : done + group])
+            if any(found.values()):
+                return min(set().union(*found.values()))
+            done, group = done + group, 2 * group
+        return None
+
+    def series(
+        self, context: Any, experiment: str, tag: str, runs: Sequence[str] | None = None, most: int | None = None
+    ) -> dict[str, Series]:
+        """The series of a tag in each run that has it, as they are now; of these runs alone, and of at most so many of them."""
+        listed = self._list(context, experiment, runs, [tag])
+        versions = dict(sorted((run, tags[tag]) for run, tags in listed.items() if tag in tags)[:most])
+        found: dict[str, Series] = {}
+
+        def is_known(run: str) -> bool:
+            cached = self._recall(experiment, run, tag)
+            if cached and cached.version == versions[run]:
+                found[run] = cached.series
+            return run in found
+
+        changed = [run for run in versions if not is_known(run)]
+        done, group = 0, _FIRST_GROUP
+        while done < len(changed):
+            with self._reading:  # for one group alone: other questions wait no longer than that
+                missing = [run for run in changed[done : done + group] if not is_known(run)]
+                read = self._read(context, experiment, missing, tag) if missing else {}
+                for run, series in read.items():
+                    self._remember(experiment, run, tag, _Cached(series, versions[run]))
+            found |= read
+            done += group
+            # Few large runs or many small ones at a time: each question has its price, and each answer is in memory twice.
+            size = sum(series.size for series in read.values()) // max(len(read), 1)
+            group = max(_GROUP_BYTES // max(size, 1), 1)
+        if changed:
+            _give_back_memory()
         return {run: found[run] for run in versions if run in found}
 
     def one_series(self, context: Any, experiment: str, run: str, tag: str) -> Series | None:
@@ -137,24 +160,16 @@ class Store:
                 self._remember(experiment, run, tag, _Cached(_to_series(data, False), None))
             _give_back_memory()
 
-    def _list(self, context: Any, experiment: str, tag: str | None = None) -> dict[str, dict[str, tuple[int, float]]]:
-        """Run -> tag -> what changes when a record is added; of one tag, or of all."""
-        only = None if tag is None else provider.RunTagFilter(tags=[tag])
+    def _list(
+        self, context: Any, experiment: str, runs: Sequence[str] | None = None, tags: Sequence[str] | None = None
+    ) -> dict[str, dict[str, tuple[int, float]]]:
+        """Run -> tag -> what changes when a record is added; of these runs and tags, or of all."""
+        only = provider.RunTagFilter(runs=runs, tags=tags)
         listed = self._provider.list_tensors(context, experiment_id=experiment, plugin_name=self._plugin_name, run_tag_filter=only)
         return {
             run: {tag: (data.max_step, data.max_wall_time) for tag, data in tags.items() if data.plugin_content == self._content}
             for run, tags in listed.items()
         }
-
-    def _read_in_groups(self, context: Any, experiment: str, runs: Sequence[str], tag: str) -> Iterator[tuple[str, Series]]:
-        """Reads few large runs or many small ones at a time: each question has its price, and each answer is in memory twice."""
-        done, group = 0, _FIRST_GROUP
-        while done < len(runs):
-            read = self._read(context, experiment, runs[done : done + group], tag)
-            yield from read.items()
-            done += group
-            size = sum(series.size for series in read.values()) // max(len(read), 1)
-            group = max(_GROUP_BYTES // max(size, 1), 1)
 
     def _read(self, context: Any, experiment: str, runs: Sequence[str], tag: str, most: int = _EVERY_STEP) -> dict[str, Series]:
         """The series of these runs, whole; where the data server cannot send so much at once, fewer runs and then fewer steps."""

@@ -120,7 +120,7 @@ class TensorBoard:
         parts = urlsplit(self.url)
         connection = http.client.HTTPConnection(parts.hostname or "", parts.port, timeout=30)
         try:
-            target = parts.path.rstrip("/") + path + (f"?{urlencode(query)}" if query else "")
+            target = parts.path.rstrip("/") + path + (f"?{urlencode(query, doseq=True)}" if query else "")
             connection.request("GET", target, headers={"Accept-Encoding": accept_encoding})
             response = connection.getresponse()
             return response.status, response.read(), {name.lower(): value for name, value in response.getheaders()}

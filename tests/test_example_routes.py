@@ -139,7 +139,7 @@ def test_every_image_is_found_after_a_restart(board):
 
 
 def test_what_tells_of_tags_knows_no_examples(board):
-    assert {entry["tag"] for entry in board.json(f"{DATA}/tags")["tags"]} == {"val", ODD, "bare", "end"}
+    assert board.json(f"{DATA}/tags") == {"tags": sorted(["val", ODD, "bare", "end"])}
 
 
 def test_a_record_that_can_not_be_read_passes_untouched(board):
@@ -161,7 +161,7 @@ def test_a_record_that_can_not_be_read_passes_untouched(board):
             "/example_records",
             {"run": "many", "tag": "val", "first": "x", "last": 1},
             400,
-            "Invalid argument: expected 'first' as a step, an integer, got 'x'",
+            "Invalid argument: expected 'first' as an integer, got 'x'",
         ),
         ("/image", {"run": "many", "pack": "x"}, 400, "Invalid argument: expected a query parameter 'name', got ['pack', 'run']"),
         ("/image", {"run": "x", "pack": "y", "name": "z"}, 404, "Not found: run 'x' has no image 'z' in a pack 'y'"),

@@ -163,11 +163,22 @@ def test_the_frontend(board):
 
 
 def test_tags(board):
-    """All of ours, both sorted; no class list, no scalar, no content of a newer version."""
-    expected = sorted([*((tag, sorted(runs)) for tag, runs in STEPS.items()), ("unordered", ["unordered"])])
-    answer = board.json(f"{DATA}/tags")
-    assert set(answer) == {"tags"}
-    assert [(entry["tag"], entry["runs"]) for entry in answer["tags"]] == expected
+    """All of ours, sorted; no class list, no scalar, no content of a newer version."""
+    assert board.json(f"{DATA}/tags") == {"tags": sorted([*STEPS, "unordered"])}
+
+
+def test_series_of_the_first_tag(board):
+    first = min(tag for tag, runs in STEPS.items() if set(runs) & set(sorted({run for its in STEPS.values() for run in its})[:8]))
+    assert board.json(f"{DATA}/series") == board.json(f"{DATA}/series", tag=first)
+
+
+def test_series_of_some_runs(board):
+    fast, slow = board.json(f"{DATA}/series", tag="val")["series"]
+    assert board.json(f"{DATA}/series", tag="val", run="slow")["series"] == [slow]
+    assert board.json(f"{DATA}/series", tag="val", run=["slow", "fast", "none"])["series"] == [fast, slow]
+    assert board.json(f"{DATA}/series", tag="val", most=1)["series"] == [fast]
+    assert board.json(f"{DATA}/series", tag="val", most=1000)["series"] == [fast, slow]
+    assert board.json(f"{DATA}/series", tag="val", run="slow", most=1)["series"] == [slow]
 
 
 def test_series(board):
@@ -281,8 +292,14 @@ RECORDS_QUERY = {"run": "fast", "tag": "val", "first": 0, "last": 1}
 @pytest.mark.parametrize(
     ("path", "query", "status", "message"),
     [
-        ("/series", {}, 400, "Invalid argument: expected a query parameter 'tag', got []"),
-        ("/series", {"run": "fast"}, 400, "Invalid argument: expected a query parameter 'tag', got ['run']"),
+        ("/series", {"tag": "val", "most": "many"}, 400, "Invalid argument: expected 'most' as an integer, got 'many'"),
+        ("/series", {"most": 0}, 400, "Invalid argument: expected 'most' as a number of runs, at least 1, got 0"),
+        (
+            "/series",
+            {"tag": "val", "run": "x"},
+            404,
+            "Not found: no run has a confusion matrix of tag 'val'; /tags lists the tags there are",
+        ),
         ("/series", {"tag": "x"}, 404, "Not found: no run has a confusion matrix of tag 'x'; /tags lists the tags there are"),
         ("/series", {"tag": ""}, 404, "Not found: no run has a confusion matrix of tag ''; /tags lists the tags there are"),
         ("/series", {"tag": "loss"}, 404, "Not found: no run has a confusion matrix of tag 'loss'; /tags lists the tags there are"),
@@ -296,9 +313,9 @@ RECORDS_QUERY = {"run": "fast", "tag": "val", "first": 0, "last": 1}
             )
             for missing in RECORDS_QUERY
         ),
-        ("/records", {**RECORDS_QUERY, "first": "a"}, 400, "Invalid argument: expected 'first' as a step, an integer, got 'a'"),
-        ("/records", {**RECORDS_QUERY, "last": "1.5"}, 400, "Invalid argument: expected 'last' as a step, an integer, got '1.5'"),
-        ("/records", {**RECORDS_QUERY, "last": ""}, 400, "Invalid argument: expected 'last' as a step, an integer, got ''"),
+        ("/records", {**RECORDS_QUERY, "first": "a"}, 400, "Invalid argument: expected 'first' as an integer, got 'a'"),
+        ("/records", {**RECORDS_QUERY, "last": "1.5"}, 400, "Invalid argument: expected 'last' as an integer, got '1.5'"),
+        ("/records", {**RECORDS_QUERY, "last": ""}, 400, "Invalid argument: expected 'last' as an integer, got ''"),
         (
             "/records",
             {**RECORDS_QUERY, "run": "x"},
@@ -379,6 +396,7 @@ def test_several_log_directories(serve, logdir):
 def test_nothing_logged(serve, tmp_path, load_fast):
     with serve(tmp_path, load_fast, ready=None) as board:
         assert board.json(f"{DATA}/tags") == {"tags": []}
+        assert board.json(f"{DATA}/series") == {"tag": None, "series": []}
         assert board.get(f"{DATA}/series", tag="val")[0] == 404
         assert board.json("/data/plugins_listing")["confusion_matrix"]["enabled"] is False
         assert board.get(f"{DATA}/index.js")[0] == 200, "the tab can be opened, and says what to do"

@@ -54,6 +54,9 @@ class Log:
     def list_tensors(self, ctx, **question):
         return self._provider.list_tensors(ctx, **question)
 
+    def list_runs(self, ctx, **question):
+        return self._provider.list_runs(ctx, **question)
+
     def read_tensors(self, ctx, **question):
         self.calls.append((sorted(question["run_tag_filter"].runs), sorted(question["run_tag_filter"].tags)))
         return self._provider.read_tensors(ctx, **question)
@@ -86,9 +89,24 @@ def test_tags_and_runs_are_sorted_and_class_lists_left_out(log):
     log.add("a/deep", "val", 0)
     log.writer("c").add_scalar("loss", 0.5, 1)
     log.reload()
-    tags = Store(log).tags(CONTEXT, "")
-    assert tags == {"train": ["b"], "val": ["a/deep", "b"]}
-    assert list(tags) == ["train", "val"]
+    assert Store(log).tags(CONTEXT, "") == ["train", "val"]
+    assert list(series_of(Store(log), "val")) == ["a/deep", "b"]
+
+
+def test_the_first_tag_is_that_of_the_first_runs_that_have_any(log):
+    assert Store(log).first_tag(CONTEXT, "") is None
+    for number in range(30):
+        log.writer(f"{number:02}").add_scalar("loss", 0.5, 1)
+    log.reload()
+    assert Store(log).first_tag(CONTEXT, "") is None
+    log.add("28", "val", 0)
+    log.add("27", "zest", 0)
+    log.reload()
+    assert Store(log).first_tag(CONTEXT, "") == "val"
+    log.add("03", "test", 0)
+    log.add("29", "a", 0)  # far from the first ones
+    log.reload()
+    assert Store(log).first_tag(CONTEXT, "") == "test"
 
 
 def test_a_series(log):
@@ -226,7 +244,7 @@ def test_a_content_of_another_kind_is_left_alone(log):
     summary.value[0].metadata.plugin_data.content = b"of a newer version"
     log.writer("a")._get_file_writer().add_summary(summary, 0)
     log.reload()
-    assert Store(log).tags(CONTEXT, "") == {"val": ["a"]}
+    assert Store(log).tags(CONTEXT, "") == ["val"]
     assert steps_of(Store(log), "other") == {}
 
 

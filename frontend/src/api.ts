@@ -3,11 +3,6 @@
 
 import { embedded } from './embedded';
 
-export interface TagRuns {
-  readonly tag: string;
-  readonly runs: readonly string[];
-}
-
 /** What is logged of one tag in one run: its steps, growing, and the bytes of the record of each. */
 export interface SeriesInfo {
   readonly run: string;
@@ -15,6 +10,14 @@ export interface SeriesInfo {
   readonly wall_times: readonly number[];
   readonly sizes: readonly number[];
   readonly sampled: boolean;
+  /** Whether steps were left out that a JavaScript number cannot tell from their neighbors: our writers log none of these. */
+  readonly far?: boolean;
+}
+
+/** The series of a tag in each run that has it; null where there is no tag at all. */
+export interface TagSeries {
+  readonly tag: string | null;
+  readonly series: readonly SeriesInfo[];
 }
 
 export interface LoggedRecord {
@@ -24,6 +27,7 @@ export interface LoggedRecord {
 }
 
 const FRAME_BYTES = 20;
+export const FEW_RUNS = 8;
 
 /** An answer that is not the expected one; `status` is 0 when there was none. */
 export class ApiError extends Error {
@@ -37,8 +41,9 @@ export class ApiError extends Error {
 
 /** Where the log is: behind the plugin's routes, or in the page itself. */
 export interface Source {
-  fetchTags(): Promise<readonly TagRuns[]>;
-  fetchSeries(tag: string): Promise<readonly SeriesInfo[]>;
+  fetchTags(): Promise<readonly string[]>;
+  /** Of the first tag there is, if none is named; of these runs, or the first FEW_RUNS where the list is empty, or else of all. */
+  fetchSeries(tag: string | null, runs?: readonly string[]): Promise<TagSeries>;
   /** The records of all steps from first to last, both included. */
   fetchRecords(run: string, tag: string, first: number, last: number): Promise<LoggedRecord[]>;
   fetchClasses(run: string, id: string): Promise<Uint8Array>;
@@ -54,8 +59,9 @@ const routes: Source = {
   async fetchTags() {
     return (await (await get('tags', {})).json()).tags;
   },
-  async fetchSeries(tag) {
-    return (await (await get('series', { tag })).json()).series;
+  async fetchSeries(tag, runs) {
+    const which = runs?.length === 0 ? [['most', String(FEW_RUNS)]] : (runs ?? []).map((run) => ['run', run]);
+    return (await get('series', [...(tag === null ? [] : [['tag', tag]]), ...which])).json();
   },
   async fetchRecords(run, tag, first, last) {
     const query = { run, tag, first: String(first), last: String(last) };
@@ -76,8 +82,25 @@ const routes: Source = {
   },
 };
 
-export const { fetchTags, fetchSeries, fetchRecords, fetchClasses, fetchExampleSeries, fetchExamples, imageAddress } =
-  embedded ?? routes;
+const source = embedded ?? routes;
+export const { fetchTags, fetchRecords, fetchClasses, fetchExamples, imageAddress } = source;
+
+export async function fetchSeries(tag: string | null, runs?: readonly string[]): Promise<TagSeries> {
+  const found = await source.fetchSeries(tag, runs);
+  return { tag: found.tag, series: found.series.map(exactOf) };
+}
+
+export async function fetchExampleSeries(tag: string): Promise<readonly SeriesInfo[]> {
+  return (await source.fetchExampleSeries(tag)).map(exactOf);
+}
+
+/** A series without the steps that are told wrongly. */
+function exactOf(info: SeriesInfo): SeriesInfo {
+  if (info.steps.every(Number.isSafeInteger)) return info;
+  const kept = (_: unknown, i: number) => Number.isSafeInteger(info.steps[i]);
+  const [steps, wall_times, sizes] = [info.steps, info.wall_times, info.sizes].map((all) => all.filter(kept));
+  return { ...info, steps, wall_times, sizes, far: true };
+}
 
 export function unframed(buffer: ArrayBuffer): LoggedRecord[] {
   const view = new DataView(buffer);
@@ -91,7 +114,7 @@ export function unframed(buffer: ArrayBuffer): LoggedRecord[] {
   return records;
 }
 
-async function get(route: string, query: Record<string, string>): Promise<Response> {
+async function get(route: string, query: Record<string, string> | string[][]): Promise<Response> {
   let response: Response;
   try {
     response = await fetch(`${route}?${new URLSearchParams(query)}`);

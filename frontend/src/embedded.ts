@@ -31,12 +31,11 @@ function sourceIn(element: HTMLElement | null | undefined): Source | null {
 
 export function sourceOf({ matrices, examples, classes, images }: Log): Source {
   return {
-    async fetchTags() {
-      const runs = new Map<string, string[]>();
-      for (const { tag, run } of matrices) runs.set(tag, [...(runs.get(tag) ?? []), run]);
-      return [...runs].map(([tag, its]) => ({ tag, runs: its }));
+    fetchTags: async () => [...new Set(matrices.map(({ tag }) => tag))],
+    async fetchSeries(wanted) {
+      const tag = wanted ?? matrices[0]?.tag ?? null;
+      return { tag, series: seriesOf(matrices, tag) };
     },
-    fetchSeries: async (tag) => seriesOf(matrices, tag),
     fetchRecords: async (run, tag, first, last) => recordsOf(matrices, run, tag, first, last),
     async fetchClasses(_run, id) {
       if (!Object.hasOwn(classes, id)) throw new Error(`this page has no class list ${id}`);
@@ -48,7 +47,7 @@ export function sourceOf({ matrices, examples, classes, images }: Log): Source {
   };
 }
 
-function seriesOf(all: readonly Logged[], ofTag: string): SeriesInfo[] {
+function seriesOf(all: readonly Logged[], ofTag: string | null): SeriesInfo[] {
   const found = all.filter(({ tag }) => tag === ofTag);
   return found.map(({ run, steps, wall_times, records }) => {
     const sizes = records.map((record) => Math.ceil(record.length * 0.75)); // with its padding, if it has such

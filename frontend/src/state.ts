@@ -1,7 +1,7 @@
 // What is logged and what of it is chosen: signals, and the few things one can do. Knows nothing of the page.
 
 import { batch, computed, signal } from '@preact/signals';
-import { fetchClasses, fetchSeries, fetchTags, type SeriesInfo, type TagRuns } from './api';
+import { ApiError, FEW_RUNS, fetchClasses, fetchSeries, fetchTags, type SeriesInfo } from './api';
 import { type Camera, type Cell, FIT } from './camera';
 import { type Summary, scan, summaryOf } from './history';
 import type { Matrix } from './matrix';
@@ -36,8 +36,10 @@ const PLAY_MILLISECONDS = 350;
 /** Charts that grow are drawn anew this often. */
 const TELL_MILLISECONDS = 250;
 const LEFT_OUT = 'the series is too large for TensorBoard to give whole; some steps are left out';
+const FAR = 'steps beyond ±(2**53 - 1) cannot be told apart here, and are left out';
 
-export const tags = signal<readonly TagRuns[] | null>(null);
+/** All tags; null until they are known, which may be after one of them is shown. */
+export const tags = signal<readonly string[] | null>(null);
 export const tag = signal('');
 export const series = signal<ReadonlyMap<string, Series>>(new Map());
 export const chosenRuns = signal<readonly string[]>([]);
@@ -74,6 +76,7 @@ export const problems = computed<readonly Problem[]>(() => {
   const found = [...reports.value.values()];
   for (const { info, tag: ofTag, problems: ofSteps } of series.value.values()) {
     if (info.sampled) found.push({ where: `run ${info.run}, tag ${ofTag}`, what: LEFT_OUT });
+    if (info.far) found.push({ where: `run ${info.run}, tag ${ofTag}`, what: FAR });
     for (const [at, what] of ofSteps) found.push({ where: `run ${info.run}, tag ${ofTag}, step ${at}`, what });
   }
   return found;
@@ -190,10 +193,14 @@ export function nearestEarlier(sorted: readonly number[], wanted: number): numbe
 /** Asks TensorBoard what there is; at the first call, and again whenever it has reloaded. */
 export async function refresh(): Promise<void> {
   try {
+    const wanted = [restored?.tag ?? '', wantedTag, tag.value].filter((one) => one !== '');
+    // At first only what is to be shown: where there are 1,000 runs, all of them take longer, and all tags, too.
+    const few = tag.value === '' ? (restored?.runs ?? []) : undefined;
+    const isShown = await showTag(wanted[0] ?? null, few).catch(isGone);
+    const isWhole = few === undefined || (few.length === 0 && series.value.size < FEW_RUNS);
+    if (isShown && !isWhole) await showTag(wantedTag);
     const found = await fetchTags();
-    const isThere = (wanted: string) => found.some((one) => one.tag === wanted);
-    const next = [restored?.tag ?? '', wantedTag, tag.value].find(isThere) ?? found[0]?.tag ?? '';
-    if (next) await showTag(next);
+    if (!isShown && found.length > 0) await showTag(wanted.find((one) => found.includes(one)) ?? found[0]);
     tags.value = found;
     clearProblem('TensorBoard');
   } catch (error) {
@@ -213,11 +220,16 @@ export async function restore(ofTag: string, runs: readonly string[], at: number
   restored = null;
 }
 
-/** Shows a tag; for the tag already shown, looks for new steps and runs and keeps the view. */
-export async function showTag(next: string): Promise<void> {
+/**
+ * Shows a tag, or the first; for the tag already shown, looks for new steps and runs and keeps the view. Of its runs all, or those that
+ * fetchSeries takes. Whether there is such a tag.
+ */
+export async function showTag(wanted: string | null, runs?: readonly string[]): Promise<boolean> {
+  wantedTag = wanted ?? '';
+  const { tag: next, series: infos } = await fetchSeries(wanted, runs);
+  if (wantedTag !== (wanted ?? '')) return true; // another one was chosen meanwhile
+  if (next === null || infos.length === 0) return false;
   wantedTag = next;
-  const infos = await fetchSeries(next);
-  if (wantedTag !== next) return; // another one was chosen meanwhile
   classLists.value = new Map([...classLists.value].filter(([, names]) => names !== null)); // what failed is asked for again
   batch(() => {
     const same = tag.value === next;
@@ -242,6 +254,12 @@ export async function showTag(next: string): Promise<void> {
   });
   clearProblem(`tag ${next}`);
   loadShown();
+  return true;
+}
+
+function isGone(error: Error): false {
+  if (error instanceof ApiError && error.status === 404) return false;
+  throw error;
 }
 
 /** Chooses the tag in the toolbar. */

@@ -53,19 +53,36 @@ describe('over HTTP', () => {
   afterEach(() => server.stop());
 
   test('tags', async () => {
-    expect(await fetchTags()).toEqual([
-      { tag: ODD, runs: [ODD] },
-      { tag: 'val', runs: ['fast', 'slow'] },
-    ]);
+    expect(await fetchTags()).toEqual([ODD, 'val']);
     expect(server.asked).toEqual([{ route: 'tags', query: {} }]);
   });
 
   test('series', async () => {
-    const [fast, slow] = await fetchSeries('val');
+    const {
+      tag,
+      series: [fast, slow],
+    } = await fetchSeries('val');
+    expect(tag).toBe('val');
     expect(fast.run).toBe('fast');
     const sizes = [golden('asymmetric').length, 0];
     expect(slow).toEqual({ run: 'slow', steps: [3, 7], wall_times: [1_795_000_000.25, 1_795_000_001.5], sizes, sampled: false });
     expect(server.asked).toEqual([{ route: 'series', query: { tag: 'val' } }]);
+  });
+
+  test('series of the first tag there is', async () => {
+    expect(await fetchSeries(null)).toEqual(await fetchSeries(ODD));
+    expect(server.asked).toEqual([
+      { route: 'series', query: {} },
+      { route: 'series', query: { tag: ODD } },
+    ]);
+    server.logs.clear();
+    expect(await fetchSeries(null)).toEqual({ tag: null, series: [] });
+  });
+
+  test('series of some runs', async () => {
+    expect((await fetchSeries('val', ['slow', 'none'])).series.map(({ run }) => run)).toEqual(['slow']);
+    expect(await fetchSeries('val', [])).toEqual(await fetchSeries('val'));
+    expect(server.asked[1]).toEqual({ route: 'series', query: { tag: 'val', most: '8' } });
   });
 
   test('records', async () => {
@@ -78,7 +95,7 @@ describe('over HTTP', () => {
   });
 
   test('names of any letters reach the server', async () => {
-    expect((await fetchSeries(ODD))[0].run).toBe(ODD);
+    expect((await fetchSeries(ODD)).series[0].run).toBe(ODD);
     expect((await fetchRecords(ODD, ODD, 1, 1))[0].bytes).toEqual(golden('two_classes'));
     expect(await fetchClasses(ODD, '00ff')).toEqual(golden('class_list'));
     expect(server.asked[2]).toEqual({ route: 'classes', query: { run: ODD, id: '00ff' } });

@@ -42,7 +42,7 @@ export async function startServer(): Promise<Server> {
     server.asked.push(asked);
     const failure = server.failure?.(asked);
     if (failure === 'broken') return response.destroy();
-    const answer = failure ?? answerTo(server, asked);
+    const answer = failure ?? answerTo(server, asked, url.searchParams.getAll('run'));
     await held.find(({ matches }) => matches(asked))?.released;
     const content = 'text' in answer ? new TextEncoder().encode(answer.text) : answer.bytes;
     response.writeHead(answer.status, { 'Content-Length': String(content.length) }).end(content);
@@ -86,17 +86,20 @@ export async function startServer(): Promise<Server> {
 
 type Answer = { status: number; text: string } | { status: number; bytes: Uint8Array };
 
-function answerTo(server: Server, { route, query }: Asked): Answer {
+function answerTo(server: Server, { route, query }: Asked, only: readonly string[]): Answer {
   const json = (value: unknown) => ({ status: 200, text: JSON.stringify(value) });
-  const runs = server.logs.get(query.tag);
-  if (route === 'tags') {
-    return json({ tags: [...server.logs].sort().map(([tag, found]) => ({ tag, runs: [...found.keys()].sort() })) });
-  }
-  if (route === 'series' && runs) {
+  const all = [...server.logs.keys()].sort();
+  const tag = query.tag ?? (route === 'series' ? (all[0] ?? null) : null);
+  const runs = server.logs.get(tag);
+  if (route === 'tags') return json({ tags: all });
+  if (route === 'series' && tag === null) return json({ tag, series: [] });
+  if (route === 'series' && runs && (only.length === 0 || only.some((run) => runs.has(run)))) {
     const series = [...runs]
       .sort()
-      .map(([run, logged]) => ({ ...infoOf(run, logged), sampled: server.sampled.has(`${query.tag} ${run}`) }));
-    return json({ tag: query.tag, series });
+      .filter(([run]) => only.length === 0 || only.includes(run))
+      .slice(0, Number(query.most ?? Number.POSITIVE_INFINITY))
+      .map(([run, logged]) => ({ ...infoOf(run, logged), sampled: server.sampled.has(`${tag} ${run}`) }));
+    return json({ tag, series });
   }
   if (route === 'example_series') {
     return json({

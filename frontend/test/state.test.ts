@@ -87,12 +87,60 @@ describe('refresh', () => {
     await log('fast', [7], { tag: 'test' });
     expect(state.tags.value).toBeNull();
     await state.refresh();
-    expect(state.tags.value).toEqual([
-      { tag: 'test', runs: ['fast'] },
-      { tag: 'val', runs: ['fast', 'slow'] },
-    ]);
+    expect(state.tags.value).toEqual(['test', 'val']);
     expect(state.tag.value).toBe('test');
     await until(() => expect(told()).toEqual({ fast: [7, 7] }));
+    expect(state.problems.value).toEqual([]);
+  });
+
+  test('shows a tag before all tags are known', async () => {
+    await log('fast', [1]);
+    const release = server.hold(({ route }) => route === 'tags');
+    const asked = state.refresh();
+    await until(() => expect(told()).toEqual({ fast: [1, 1] }));
+    expect([state.tag.value, state.tags.value]).toEqual(['val', null]);
+    release();
+    await asked;
+    expect(state.tags.value).toEqual(['val']);
+  });
+
+  test('shows one of the first runs before all runs are known', async () => {
+    for (let run = 10; run < 30; run++) await log(`r${run}`, [run]);
+    const release = server.hold(({ route, query }) => route === 'series' && !('most' in query));
+    const asked = state.refresh();
+    await until(() => expect(told()).toEqual({ r10: [10, 10] }));
+    expect(state.series.value.size).toBe(8);
+    release();
+    await asked;
+    expect(state.series.value.size).toBe(20);
+    expect(told()).toEqual({ r10: [10, 10] });
+    expect(server.asked.filter(({ route }) => route === 'records')).toHaveLength(1);
+  });
+
+  test('shows the runs that were asked for before all runs are known', async () => {
+    for (let run = 10; run < 30; run++) await log(`r${run}`, [run]);
+    const release = server.hold(({ route, query }) => route === 'series' && !('run' in query));
+    const asked = state.restore('val', ['r29', 'none', 'r17'], 29);
+    await until(() => expect(told()).toEqual({ r29: [29, 29], r17: [17, 17] }));
+    release();
+    await asked;
+    expect(state.series.value.size).toBe(20);
+    expect(told()).toEqual({ r29: [29, 29], r17: [17, 17] });
+  });
+
+  test('leaves out steps that numbers here cannot tell apart, and says so', async () => {
+    await log('fast', [-(2 ** 53), 1, 2 ** 53 - 1, 2 ** 53]);
+    await state.refresh();
+    await until(() => expect(Object.keys(told())).toEqual(['fast']));
+    expect(state.steps.value).toEqual([1, 2 ** 53 - 1]);
+    expect(state.problems.value).toEqual([{ where: 'run fast, tag val', what: expect.stringContaining('are left out') }]);
+  });
+
+  test('of a tag that is not there shows the first, without a complaint', async () => {
+    await log('fast', [1]);
+    await state.restore('none', ['fast'], 1);
+    await until(() => expect(told()).toEqual({ fast: [1, 1] }));
+    expect(state.tag.value).toBe('val');
     expect(state.problems.value).toEqual([]);
   });
 
@@ -175,7 +223,7 @@ describe('refresh', () => {
     await state.refresh();
     state.goToStep(1);
     await until(() => expect(told()).toEqual({ fast: [1, 1] }));
-    expect(server.asked.map(({ route }) => route)).toEqual(['tags', 'series']);
+    expect(server.asked.map(({ route }) => route)).toEqual(['series', 'tags']);
   });
 
   test('goes on with the runs that are left, and with a tag that is left', async () => {
@@ -258,13 +306,11 @@ describe('showTag', () => {
   });
 
   test('a reload does not bring back the tag that was left meanwhile', async () => {
-    const release = server.hold(({ route }) => route === 'tags');
+    const release = server.hold(({ route, query }) => route === 'series' && query.tag === 'val');
     const reload = state.refresh();
-    const releaseTag = server.hold(({ query }) => query.tag === 'val2');
     state.chooseTag('val2');
+    await until(() => expect(told()).toEqual({ slow: [5, 5] }));
     release();
-    await until(() => expect(server.asked.filter(({ query }) => query.tag === 'val2')).toHaveLength(2));
-    releaseTag();
     await reload;
     await until(() => expect(told()).toEqual({ slow: [5, 5] }));
     expect(state.tag.value).toBe('val2');

@@ -128,10 +128,11 @@ def many_clients(directory: Path, runs: int, steps: int, classes: int, fast: boo
     print(f"{len(found) / seconds:,.0f} answers a second; memory {before / 1e6:.0f} MB before, {after / 1e6:.0f} MB after", flush=True)
 
 
-def reloading(fast: bool, seconds: float) -> None:
-    """The memory of a TensorBoard that reloads each second while a training goes on and a page follows it."""
-    with tempfile.TemporaryDirectory() as place, SummaryWriter(f"{place}/run") as writer:
-        made = make_samples(100, 5_000)
+def reloading(fast: bool, seconds: float, runs: int, steps: int, classes: int) -> None:
+    """The memory of a TensorBoard that reloads each second while a training goes on beside a log, and a page follows it and 7 others."""
+    with tempfile.TemporaryDirectory() as place, SummaryWriter(f"{place}/growing") as writer:
+        write_log(Path(place), runs, steps, classes)
+        made = make_samples(classes, 50 * classes)
         matrix = ConfusionMatrix.from_predictions(made.preds, made.target, class_names=made.class_names)
         writer.add_confusion_matrix("val", matrix, 0)
         writer.flush()
@@ -142,7 +143,7 @@ def reloading(fast: bool, seconds: float) -> None:
                     step += 1
                     writer.add_confusion_matrix("val", matrix, step)
                 writer.flush()
-                for series in (board.get_json("/series", tag="val") or {"series": []})["series"]:
+                for series in (board.get_json("/series", tag="val") or {"series": []})["series"][:8]:
                     board.get("/records", run=series["run"], tag="val", first=series["steps"][0], last=series["steps"][-1])
                 logged = sum(path.stat().st_size for path in Path(place).rglob("*tfevents*"))
                 if passed >= len(seen) * seconds / 10:
@@ -151,9 +152,11 @@ def reloading(fast: bool, seconds: float) -> None:
             seen.append((board.memory(), logged))
     course = ", ".join(f"{memory / 1e6:.0f}" for memory, _ in seen)
     way = "with the data server" if fast else "without"
-    print(f"{way}, {step} steps in {seconds:.0f} s, MB: {course}; log {logged / 1e6:.1f} MB", flush=True)
+    log = f"{step} steps in {seconds:.0f} s beside {runs} runs x {steps} steps x {classes:,} classes"
+    print(f"{way}, {log} (load {os.getloadavg()[0]:.1f}), MB: {course}; log {logged / 1e6:.1f} MB", flush=True)
     (half, log_then), (last, log_now) = seen[len(seen) // 2], seen[-1]
-    assert last - half < (MOST_GROWTH - 1) * half + 4 * (log_now - log_then), f"memory grew from {half} to {last}"
+    # A series that grows is read and sent whole again and again: of what was taken for that, some stays with the C library.
+    assert last - half < (MOST_GROWTH - 1) * half + 16 * (log_now - log_then), f"memory grew from {half} to {last}"
 
 
 def too_large() -> None:
@@ -199,8 +202,9 @@ def main() -> None:
                 print(f"{way} (load {load:.1f} before)")
                 many_clients(Path(place), runs, steps, classes, fast, given.seconds)
     print()
-    for fast in (True, False):
-        reloading(fast, given.reload_seconds)
+    for log in ((0, 0, 100), *LOGS):
+        for fast in (True, False):
+            reloading(fast, given.reload_seconds, *log)
     too_large()
 
 

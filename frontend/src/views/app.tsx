@@ -1,7 +1,7 @@
 // The tab as a whole: toolbar above, runs at the left, matrices in the middle, details at the right, steps below.
 
 import { isWide } from '../look';
-import { problems, shown, tags } from '../state';
+import { problems, shown, tag, tags } from '../state';
 import { Empty } from './empty';
 import { Large } from './examples';
 import { Legend } from './legend';
@@ -13,7 +13,7 @@ import { Steps } from './steps';
 import { Toolbar } from './toolbar';
 
 export function App() {
-  if (tags.value === null && problems.value.length === 0) return <p class="waiting">Loading…</p>;
+  if (tags.value === null && tag.value === '' && problems.value.length === 0) return <p class="waiting">Loading…</p>;
   if (tags.value?.length === 0) return <Empty />;
   return (
     <div class={isWide.value ? 'app wide' : 'app'}>

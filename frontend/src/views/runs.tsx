@@ -1,11 +1,14 @@
 // The runs of the tag: a tick each shows its matrix.
 
 import { dark } from '../look';
+import { cutTo } from '../marks';
 import { runColor } from '../palette';
 import { chooseRuns, chosenRuns, filteredRuns, MOST_RUNS, runPattern, runSlots, series, shown, step, toggleRun } from '../state';
 
 /** Rows drawn at most; the filter reaches the rest. */
 const MOST_ROWS = 300;
+/** Longer names are cut in their middle, so that more than three of them are in sight. */
+const MOST_LETTERS = 60;
 
 export function Runs() {
   const chosen = new Set(chosenRuns.value);
@@ -46,12 +49,13 @@ export function Runs() {
               <label title={run}>
                 <input
                   type="checkbox"
+                  aria-label={run}
                   checked={chosen.has(run)}
                   disabled={full && !chosen.has(run)}
                   style={slot === undefined ? undefined : { accentColor: runColor(slot, dark.value) }}
                   onChange={() => toggleRun(run)}
                 />
-                <bdi>{run}</bdi>
+                <bdi>{cutTo(run, MOST_LETTERS)}</bdi>
               </label>
               <Earlier run={run} />
             </li>

@@ -40,7 +40,7 @@ export function Toolbar() {
   return (
     <header class="toolbar">
       <h1 class="unseen">Confusion Matrix</h1>
-      <Select label="Tag" value={tag.value} options={(tags.value ?? []).map((one) => [one.tag, one.tag])} choose={otherTag} />
+      <Select label="Tag" value={tag.value} options={(tags.value ?? [tag.value]).map((one) => [one, one])} choose={otherTag} />
       <Views />
       <Choice
         label="Normalize"
