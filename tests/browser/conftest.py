@@ -187,13 +187,10 @@ def reopen_tab(_kept: tuple[Visit, dict[str, Tab]]) -> Iterator[Callable[[str], 
         tab = tabs[url]
         inside = next(frame for frame in tab.page.frames if "plugin_entry" in frame.url)
         tab.page.mouse.move(0, 0)
-        with tab.page.expect_event("framenavigated", lambda frame: frame == inside):
-            inside.evaluate("""() => {
-                localStorage.clear();
-                sessionStorage.clear();
-                parent.location.hash = 'confusion_matrix';
-                location.reload();
-            }""")
+        address = inside.url
+        inside.goto("about:blank")  # the page that was there writes no setting and no link any more
+        tab.page.evaluate("() => { localStorage.clear(); sessionStorage.clear(); location.hash = 'confusion_matrix'; }")
+        inside.goto(address)
         return tab
 
     yield reopen

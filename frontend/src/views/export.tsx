@@ -55,7 +55,7 @@ export function ExportMenu() {
   const rows: [text: string, ...items: Item[]][] = [['Picture', picture('PNG', savePng), picture('SVG', saveSvg)]];
   const pane = subjectPane.value;
   const all = panes.value.flatMap(({ run, step: at, matrix }) => (matrix && at !== null ? [{ run, step: at, matrix }] : []));
-  if (all.length > 1) rows.push(['Cells of all runs', ...ofAll(all)]);
+  if (all.length > 1) rows.push(['Cells, run by run', ...ofAll(all)]);
   if (pane?.matrix) rows.push(...tablesOf(pane, pane.matrix));
   return (
     <Menu label="Export" icon={Download}>
