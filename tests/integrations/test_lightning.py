@@ -11,7 +11,7 @@ from sklearn.metrics import confusion_matrix
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 from torch.utils.data import DataLoader, TensorDataset
 
-from tb_confmat_plugin.integrations.lightning import ConfusionMatrixCallback, _base
+from tb_confmat_plugin.integrations.lightning import ConfusionMatrixCallback, _bases
 
 NAMES = ["cat", "dog", "owl"]
 
@@ -338,33 +338,36 @@ def test_arguments_are_checked_at_once():
         ConfusionMatrixCallback(3, ["cat", "dog"])
 
 
+LIGHTNING, PYTORCH_LIGHTNING = lightning.pytorch.Callback, pytorch_lightning.Callback
+
+
 @pytest.mark.parametrize(
-    ("absent", "base"),
+    ("absent", "bases"),
     [
-        (["pytorch_lightning"], lightning.pytorch.Callback),
-        (["lightning.pytorch"], pytorch_lightning.Callback),
-        ([], lightning.pytorch.Callback),
+        (["pytorch_lightning"], [LIGHTNING]),
+        (["lightning.pytorch"], [PYTORCH_LIGHTNING]),
+        ([], [LIGHTNING, PYTORCH_LIGHTNING]),
+        (["lightning.pytorch", "pytorch_lightning"], [LIGHTNING]),
     ],
 )
-def test_it_is_a_callback_of_the_package_in_use(absent, base, monkeypatch):
+def test_it_is_a_callback_of_the_packages_in_use(absent, bases, monkeypatch):
+    monkeypatch.setattr(lightning, "pytorch", lightning.pytorch)  # the last case imports it anew
     for name in absent:
         monkeypatch.delitem(sys.modules, name)
-    assert _base() is base
+    assert _bases() == bases
 
 
-@pytest.mark.parametrize(
-    ("not_installed", "base"), [("pytorch_lightning", lightning.pytorch.Callback), ("lightning.pytorch", pytorch_lightning.Callback)]
-)
+@pytest.mark.parametrize(("not_installed", "base"), [("pytorch_lightning", LIGHTNING), ("lightning.pytorch", PYTORCH_LIGHTNING)])
 def test_it_is_a_callback_of_the_package_that_is_installed(not_installed, base, monkeypatch):
     monkeypatch.setitem(sys.modules, not_installed, None)
-    assert _base() is base
+    assert _bases() == [base]
 
 
 def test_without_lightning(monkeypatch):
     for name in ("lightning.pytorch", "pytorch_lightning"):
         monkeypatch.setitem(sys.modules, name, None)
     with pytest.raises(ModuleNotFoundError, match=r"^ConfusionMatrixCallback needs Lightning: pip install lightning$"):
-        _base()
+        _bases()
 
 
 def test_one_callback_instead_of_a_list(tmp_path, read_matrices):
