@@ -32,7 +32,7 @@ setup(
         "lightning": ["lightning>=2.4"],
         "sklearn": ["scikit-learn>=1.5", "tensorboardX>=2.6.1"],
         "tensorboardx": ["tensorboardX>=2.6.1"],
-        "torchmetrics": ["torchmetrics>=1.4"],
+        "torchmetrics": ["torchmetrics>=1.7"],
         "transformers": ["transformers[torch]>=5"],
         "wandb": ["wandb>=0.20", "matplotlib>=3.8"],
     },

@@ -67,12 +67,7 @@ def convert_predictions(
         weight = file.number(line, row, "weight", 1)
         cells.setdefault(place, []).append((index_of[row[true]], index_of[row[predicted]], weight))
     used = ", ".join(f"{name} in column {file.header[at]!r}" for name, at in file.at.items())
-    understood = (
-        f"{len(file.rows):,} predictions: {used}",
-        about,
-        *([f"no column 'step', so that all is step {step or 0}"] if "step" not in file.at else []),
-        *file.left_out(),
-    )
+    understood = (f"{len(file.rows):,} predictions: {used}", about, *file.left_out(step))
     return Converted(_counted(file, cells, classes, part(progress, 2, 3)), understood)
 
 
@@ -154,17 +149,20 @@ def _long_form(
     file.find_columns(CELL_COLUMNS, needed=3, called={})
     if tag is None and "tag" not in file.at:
         file.refuse("there is no column 'tag'; pass --tag")
+    if tag is not None:
+        file.at.pop("tag", None)
     classes, index_of, about = file.classes(class_names, first_class)
     cells: dict[tuple[str, str, int, float], _Cells] = {}
     lines: dict[tuple[object, ...], int] = {}
     for line, row in over(file.rows, part(progress, 1, 3)):
-        place = file.run(line, row), tag or file.text(row, "tag"), file.step(line, row, step), file.number(line, row, "wall_time", now)
+        of_row = file.text(row, "tag") if tag is None else tag
+        place = file.run(line, row), of_row, file.step(line, row, step), file.number(line, row, "wall_time", now)
         cell = index_of[file.text(row, "true")], index_of[file.text(row, "predicted")]
         if (first := lines.setdefault((*place[:3], *cell), line)) != line:
             told = f"true {file.text(row, 'true')!r}, predicted {file.text(row, 'predicted')!r} stands in line {first} already"
             file.refuse(f"{told}; for several steps, tags or runs give the file columns of these names, else add the counts up", line)
         cells.setdefault(place, []).append((*cell, file.as_count(file.text(row, "count"), line, weights)))
-    understood = (f"{len(file.rows):,} cells in long form", about, *file.left_out())
+    understood = (f"{len(file.rows):,} cells in long form with the columns {', '.join(file.at)}", about, *file.left_out(step))
     return Converted(_counted(file, cells, classes, part(progress, 2, 3)), understood)
 
 
@@ -229,10 +227,11 @@ class _File:
             if len(row) != len(self.header):
                 self.refuse(f"expected {len(self.header)} columns as in the first line, got {len(row)}", line)
 
-    def left_out(self) -> list[str]:
-        """What is said of the columns that are not used."""
+    def left_out(self, step: int | None) -> list[str]:
+        """What is said of a column that is not there, and of those that are not used."""
+        all_of_one = [] if "step" in self.at else [f"no column 'step', so that all is step {step or 0}"]
         others = [repr(name) for at, name in enumerate(self.header) if at not in self.at.values()]
-        return [f"columns that are not used: {', '.join(others)}"] if others else []
+        return [*all_of_one, *([f"columns that are not used: {', '.join(others)}"] if others else [])]
 
     def text(self, row: list[str], name: str) -> str:
         return row[self.at[name]]

@@ -198,9 +198,10 @@ _TEX = {letter: f"\\{letter}" for letter in "&%$#_{}"} | {
 }
 
 
-_LIGATURE = re.compile("(?<=[-`',?!])(?=[-`'])")  # dashes, quotes and the turned ? and !, as TeX sets them
+# Dashes, quotes, guillemets and the turned ? and !, as TeX sets them. Some are of the T1 fonts only; LuaTeX makes them across {} too.
+_LIGATURE = re.compile("(?<=[-`',?!<>])(?=[-`',<>])")
 
 
 def _tex(name: str) -> str:
     pieces = _LIGATURE.split(printable(name))
-    return "{}".join("".join(_TEX.get(letter, letter) for letter in piece) for piece in pieces)
+    return "\\null{}".join("".join(_TEX.get(letter, letter) for letter in piece) for piece in pieces)

@@ -182,8 +182,11 @@ def test_what_was_exported_comes_back(tmp_path):
     path.write_bytes(FORMATS["csv"].write([SQUARE, OTHER], None))
     converted = convert_matrix(path, class_names=NAMES, weights=True)
     assert converted.matrices == [SQUARE, OTHER]
-    assert converted.understood == ("10 cells in long form", "3 classes by the names that were given")
-    assert {logged.tag for logged in convert_matrix(path, "other", weights=True).matrices} == {"other"}
+    columns = "true, predicted, count, step, run, tag, wall_time"
+    assert converted.understood == (f"10 cells in long form with the columns {columns}", "3 classes by the names that were given")
+    other = convert_matrix(path, "other", weights=True)
+    assert {logged.tag for logged in other.matrices} == {"other"}
+    assert other.understood[-1] == "columns that are not used: 'tag'"
     path.write_bytes(FORMATS["csv-dense"].write([SQUARE], None))
     square = convert_matrix(path, "val", step=3, wall_time=1000.5)
     assert places(square) == [(".", "val", 3, 1000.5)]

@@ -137,7 +137,7 @@ def test_latex_shares():
 def test_every_letter_that_means_something_to_latex():
     odd = logged_matrix(".", "a\nb", 0, 0, ConfusionMatrix.from_dense([[1]], ["~^\\<>#$\x1b"]))
     text = written("latex", odd).decode()
-    row = r"\textasciitilde{}\textasciicircum{}\textbackslash{}\textless{}\textgreater{}\#\$\textbackslash{}x1b & \textbf{1} \\"
+    row = r"\textasciitilde{}\textasciicircum{}\textbackslash{}\textless{}\null{}\textgreater{}\#\$\textbackslash{}x1b & \textbf{1} \\"
     assert row in text.splitlines()
     assert text.splitlines()[0] == r"% a\nb, run ., step 0", "a comment ends with its line"
 
@@ -152,8 +152,18 @@ def test_no_row_begins_with_what_the_end_of_a_row_takes():
     ]
 
 
+def test_no_two_signs_become_another_one():
+    """In T1 fonts commas and angle brackets would, and in LuaLaTeX across {}."""
+    odd = logged_matrix(".", "val", 0, 0, ConfusionMatrix.from_dense([[1, 2], [3, 4]], ["``a--", ",,b<<"]))
+    lines = written("latex", odd).decode().splitlines()
+    assert lines[5:7] == [
+        r"`\null{}`a-\null{}- & \textbf{1} & 2 \\",
+        r",\null{},b\textless{}\null{}\textless{} & 3 & \textbf{4} \\",
+    ]
+
+
 # Every sign of a keyboard, alone and next to those with which it might mean something else, and some beyond.
-SIGNS_NEXT_TO_EACH_OTHER = ["".join(first + second for second in string.punctuation) for first in "-`',?!\\[*"]
+SIGNS_NEXT_TO_EACH_OTHER = ["".join(first + second for second in string.punctuation) for first in "-`',?!<>\\[*"]
 ODD = [*string.punctuation, *SIGNS_NEXT_TO_EACH_OTHER, "größe", "[0, 1)", "a\\\\b", "\\input{x}", "-->", "``a''"]
 ODD_MATRIX = logged_matrix("r", "a_b%", 0, 0, ConfusionMatrix.from_dense(np.eye(len(ODD), dtype=int), ODD))
 

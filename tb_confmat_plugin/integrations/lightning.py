@@ -15,18 +15,23 @@ PREDS = ("preds", "predictions", "logits", "probs", "y_pred", "y_hat")
 TARGET = ("target", "targets", "labels", "label", "y", "y_true")
 
 
-def _base() -> Any:
-    """The Callback of the package that the program uses: `lightning` and `pytorch_lightning` are one library with two sets of classes."""
+def _bases() -> list[Any]:
+    """The Callback of the package that the program uses: `lightning` and `pytorch_lightning` are one library with two sets of classes.
+
+    Where both are in use, a Trainer of either takes the callback; up to 2.5 none took a callback of the other.
+    """
     names = ("lightning.pytorch", "pytorch_lightning")
-    for name in sorted(names, key=lambda name: name not in sys.modules):
+    if imported := [importlib.import_module(name).Callback for name in names if sys.modules.get(name)]:
+        return imported
+    for name in names:
         try:
-            return importlib.import_module(name).Callback
+            return [importlib.import_module(name).Callback]
         except ModuleNotFoundError:
             continue
     raise ModuleNotFoundError("ConfusionMatrixCallback needs Lightning: pip install lightning")
 
 
-class ConfusionMatrixCallback(_base()):  # type: ignore[misc]  # known at run time only
+class ConfusionMatrixCallback(*_bases()):  # type: ignore[misc]  # known at run time only
     """Logs the confusion matrix of each validation, test or prediction epoch, under the tags "val", "test" and "predict".
 
     All devices are added up, and process 0 logs once, at the step of Lightning's own charts, to every logger whose experiment is a writer

@@ -114,12 +114,12 @@ class Environment:
         self.problem = (errors[0] if errors else done.stderr.strip() or "no word") if done.returncode else ""
 
     def run(self, *arguments: str) -> tuple[str, str]:
-        """The last line of the trouble that Python has with these arguments, "" if none, and the last one that it prints."""
+        """The last line of the trouble that Python has with these arguments, "" if none, and what it prints."""
         settings = {"KERAS_BACKEND": "torch", "HF_HUB_OFFLINE": "1", "WANDB_MODE": "offline", "WANDB_SILENT": "true"}
         env = {**os.environ, **settings, "HOME": str(self.place), "PATH": f"{self.python.parent}:/usr/bin:/bin", "PYTHONPATH": ""}
         done = subprocess.run([self.python, *arguments], cwd=self.place, env=env, check=False, capture_output=True, text=True)
-        said = done.stdout.strip().splitlines() or [""]
-        return (done.stderr.strip() or said[-1] or "no word").splitlines()[-1] if done.returncode else "", said[-1]
+        said = done.stdout.strip()
+        return (done.stderr.strip() or said or "no word").splitlines()[-1] if done.returncode else "", said
 
     def versions(self, requirements: list[str]) -> str:
         """What is installed of these."""
@@ -139,7 +139,7 @@ def try_alone(name: str, wheel: Path, requirements: list[str], base: Environment
 
 
 def try_lowest(name: str, wheel: Path, requirements: list[str], base: Environment, place: Path) -> tuple[bool, str]:
-    """Whether the tests of the extra pass with the lowest versions; and pytest's last line."""
+    """Whether the tests of the extra pass with the lowest versions; and pytest's last line, with those that do not."""
     tests, besides = TESTS[name]
     environment = Environment(place, base, str(wheel), *requirements, "pytest==9.2.0", "hypothesis", "scipy", *besides)
     if environment.problem:
@@ -149,7 +149,9 @@ def try_lowest(name: str, wheel: Path, requirements: list[str], base: Environmen
     shutil.copy(ROOT / "pyproject.toml", environment.place)
     # Old libraries warn of what newer ones of others will do.
     problem, said = environment.run("-m", "pytest", "-q", "-W", "default", "-p", "no:cacheprovider", f"tests/{tests[0]}", *tests[1:])
-    return not problem, f"{environment.versions(requirements)}: {said or problem}"
+    lines = said.splitlines() or [problem]
+    failures = [line for line in lines if line.startswith(("FAILED ", "ERROR "))]
+    return not problem, "\n  ".join([f"{environment.versions(requirements)}: {lines[-1]}", *failures])
 
 
 def main() -> int:
