@@ -6,6 +6,7 @@ import { drawGround, eachVisible, fillBox, gridOf } from './grid';
 import type { Measure } from './marks';
 import { countAt, denominator, type Matrix, type Normalize } from './matrix';
 import { inkOn, type Palette, type Ramp, toCss } from './palette';
+import { largestOf, type Pick } from './pick';
 import type { Scale } from './scale';
 
 /** One run: its matrix, where there is one, and its color from faint to full. */
@@ -94,6 +95,22 @@ export function drawBars(pixels: Uint32Array, side: number, camera: Camera, pict
       }
     });
   }
+}
+
+/** The cell with the largest bar among some. */
+export function longest({ runs, normalize, scaleOf, hideDiagonal, hideBelow }: BarPicture): Pick {
+  return (down, across) => {
+    const largest = largestOf();
+    for (const { matrix } of runs) {
+      if (!matrix) continue;
+      eachVisible(matrix, { down, across }, (row, column, count) => {
+        if (row === column ? hideDiagonal || row === matrix.rest : count < hideBelow) return;
+        const value = count / denominator(matrix, normalize, row, column);
+        largest.add(row, column, row === column ? scaleOf(row).correct(value) : scaleOf(row).wrong(value));
+      });
+    }
+    return largest.found;
+  };
 }
 
 export interface BarNumber {

@@ -2,10 +2,11 @@
 
 import { type Camera, cellSize } from './camera';
 import { compactCount, shortValue } from './format';
-import { drawGround, fillBox, gridOf } from './grid';
+import { drawGround, fillBox, gridOf, type Range } from './grid';
 import type { Measure } from './marks';
 import type { Normalize } from './matrix';
 import { inkOn, type Palette, type Ramp } from './palette';
+import { largestOf, type Pick } from './pick';
 import type { Changes } from './significance';
 
 /** More and less, each from faint to full, and the same in grey. */
@@ -38,15 +39,23 @@ export function rowStarts(changes: Changes, numClasses: number): Int32Array {
   return starts;
 }
 
-/** The largest change on the diagonal and off it; the place of classes that are summed up does not count. */
-export function mostChanged({ rows, cols, difference }: Changes, rest?: number): { correct: number; wrong: number } {
-  const most = { correct: 0, wrong: 0 };
+/**
+ * The largest change on the diagonal and off it, of those that are more than noise where there are such: shares of a few samples change more
+ * than all that is certain, and would leave it pale. Neither does the place of classes that are summed up count.
+ */
+export function mostChanged({ rows, cols, difference, significant }: Changes, rest?: number): { correct: number; wrong: number } {
+  const [all, certain] = [
+    { correct: 0, wrong: 0 },
+    { correct: 0, wrong: 0 },
+  ];
   for (let i = 0; i < rows.length; i++) {
-    if (rows[i] === rest || cols[i] === rest) continue; // sums of many classes would leave the others pale
+    if (rows[i] === rest || cols[i] === rest) continue;
     const part = rows[i] === cols[i] ? 'correct' : 'wrong';
-    most[part] = Math.max(most[part], Math.abs(difference[i]) || 0);
+    const change = Math.abs(difference[i]) || 0;
+    all[part] = Math.max(all[part], change);
+    if (significant[i]) certain[part] = Math.max(certain[part], change);
   }
-  return most;
+  return { correct: certain.correct || all.correct, wrong: certain.wrong || all.wrong };
 }
 
 /** How large a change is, from 1 to 255; 0 where there is none, or none that is defined. */
@@ -110,6 +119,26 @@ function spread(pixels: Uint32Array, best: Uint16Array, side: number, x: number,
       pixels[at] = color;
     }
   }
+}
+
+/** The cell that changed most among some, and around them what changed by more than noise: that is seen there, too. */
+export function changedMost(picture: DifferencePicture): Pick {
+  const { changes, rowStart, numClasses } = picture;
+  const among = (down: Range, across: Range, isWanted: (i: number) => boolean) => {
+    const largest = largestOf();
+    for (let row = Math.max(0, down.first); row <= Math.min(numClasses - 1, down.last); row++) {
+      for (let i = rowStart[row]; i < rowStart[row + 1]; i++) {
+        const column = changes.cols[i];
+        if (column < across.first || column > across.last || isHidden(i, picture) || !isWanted(i)) continue;
+        const place = placeOf(i, picture);
+        if (place > 0) largest.add(row, column, changes.significant[i] === 0 ? place : 256 + place);
+      }
+    }
+    return largest.found;
+  };
+  const wider = ({ first, last }: Range) => ({ first: 2 * first - last - 1, last: 2 * last - first + 1 });
+  return (down, across) =>
+    among(wider(down), wider(across), (i) => changes.significant[i] === 1) ?? among(down, across, () => true);
 }
 
 const NUMBERS_FROM = 26;

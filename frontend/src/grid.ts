@@ -88,7 +88,7 @@ export function fillBox(pixels: Uint32Array, side: number, x0: number, y0: numbe
 /** Visits the visible cells of a matrix that are not zero. */
 export function eachVisible(
   matrix: Matrix,
-  { across, down }: Grid,
+  { across, down }: Pick<Grid, 'across' | 'down'>,
   visit: (row: number, column: number, count: number) => void,
 ): void {
   const { rowStart, cols, counts, diagonal } = matrix;

@@ -1,8 +1,10 @@
 // The cells of a matrix as pixels. A pure function of numbers: what canvas shows them is somebody else's business.
 
 import { type Camera, cellSize, visibleClasses } from './camera';
+import { eachVisible } from './grid';
 import { denominator, firstCellFrom, type Matrix, type Normalize } from './matrix';
 import type { Palette } from './palette';
+import { largestOf, type Pick } from './pick';
 import type { Scale } from './scale';
 
 export interface Picture {
@@ -13,6 +15,20 @@ export interface Picture {
   readonly hideDiagonal?: boolean;
   /** Confusions of a smaller count are not drawn. */
   readonly hideBelow?: number;
+}
+
+/** The cell that stands out most among some. */
+export function standingOut({ matrix, normalize, scale, hideDiagonal = false, hideBelow = 0 }: Picture): Pick {
+  return (down, across) => {
+    const largest = largestOf();
+    eachVisible(matrix, { down, across }, (row, column, count) => {
+      const value = count / denominator(matrix, normalize, row, column);
+      if (row === column) {
+        if (!hideDiagonal) largest.add(row, column, 2 * scale.correct(value) + 1);
+      } else if (count >= hideBelow) largest.add(row, column, 2 * scale.wrong(value));
+    });
+    return largest.found;
+  };
 }
 
 /** Cells from this size on are set apart by lines. */

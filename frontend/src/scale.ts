@@ -15,6 +15,16 @@ export function scaleOf(extent: Extent, color: ColorScale): Scale {
   return { correct: placeIn(extent.correct, color), wrong: placeIn(extent.wrong, color) };
 }
 
+/** The same, slower and without tables: where there is one for each row, theirs would fill the memory. */
+export function smallScaleOf(extent: Extent, color: ColorScale): Scale {
+  const place = ({ least, most }: { least: number; most: number }) => {
+    const height = (value: number) => (color === 'log' ? logarithm(value, least) : value);
+    const reach = height(most);
+    return (value: number) => (value >= most ? 255 : Math.max(1, Math.round((255 * height(value)) / reach) || 1));
+  };
+  return { correct: place(extent.correct), wrong: place(extent.wrong) };
+}
+
 const single = new Float32Array(1);
 const bitsOfSingle = new Uint32Array(single.buffer);
 /** A number's exponent and the first 7 bits behind its point. */

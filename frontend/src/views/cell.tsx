@@ -171,7 +171,7 @@ function Versus({ all, trueClass, predictedClass }: Props) {
       return { run, what, change: to[0] / to[1] - from[0] / from[1], p: twoProportions(...from, ...to) };
     });
   });
-  const tests = made.filter(({ change }) => !Number.isNaN(change));
+  const tests = made.filter(({ change }) => !Number.isNaN(change)); // where both have samples
   const adjusted = adjustedPValues(Float64Array.from(tests, ({ p }) => p));
   return (
     <ul class="findings">
@@ -179,9 +179,13 @@ function Versus({ all, trueClass, predictedClass }: Props) {
         const p = adjusted[i];
         return (
           <li key={`${run} ${what}`}>
-            <RunName run={run} />: {what} {pointsText(change)} against <bdi>{mine.run}</bdi>,{' '}
-            {p < 0.05 ? 'more than noise' : 'may be noise'} ({p < 0.001 ? 'p < 0.001' : `p = ${p.toFixed(3)}`}
-            {tests.length > 1 && `, adjusted for these ${tests.length} tests`})
+            <RunName run={run} />: {what} {pointsText(change)} against <bdi>{mine.run}</bdi>
+            {change !== 0 && (
+              <>
+                , {p <= 0.05 ? 'more than noise' : 'may be noise'} ({p < 0.001 ? 'p < 0.001' : `p = ${p.toFixed(3)}`}
+                {tests.length > 1 && `, adjusted for these ${tests.length} tests by Benjamini-Hochberg`})
+              </>
+            )}
           </li>
         );
       })}

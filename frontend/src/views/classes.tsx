@@ -5,7 +5,7 @@ import { useEffect, useRef, useState } from 'preact/hooks';
 import { matchingClasses, sameClass } from '../arrange';
 import { compactCount, nameOf, percent } from '../format';
 import type { Summary } from '../history';
-import { CLASS_COLUMNS, type ClassColumn, type ClassFilter, classFilter, classSorting } from '../look';
+import { type ClassColumn, type ClassFilter, classFilter, classSorting } from '../look';
 import { cutTo } from '../marks';
 import type { Matrix } from '../matrix';
 import { type Interval, intervalOf, perClass } from '../metrics';
@@ -13,7 +13,9 @@ import { classes, goToClasses, search, settledPanes } from '../seen';
 import { goToStep, histories, subject } from '../state';
 import { Line } from './line';
 
-const HEADS = { name: 'Class', support: 'Support', predicted: 'Predicted', precision: 'Precision', recall: 'Recall', f1: 'F1' };
+/** What stands in a column, one under the other: all of them fit beside the matrix. */
+const HEADS: readonly (readonly ClassColumn[])[] = [['name'], ['support', 'predicted'], ['precision'], ['recall'], ['f1']];
+const TEXTS = { name: 'Class', support: 'Support', predicted: 'Predicted', precision: 'Precision', recall: 'Recall', f1: 'F1' };
 const ROW = 44;
 const SPARE = 6;
 const NAME = 34;
@@ -75,11 +77,13 @@ export function Classes() {
         <table class="figures" aria-rowcount={rows.length + 1}>
           <thead>
             <tr>
-              {CLASS_COLUMNS.map((column) => (
-                <Head key={column} column={column} text={HEADS[column]} />
+              {HEADS.map((columns) => (
+                <Head key={columns[0]} columns={columns} />
               ))}
-              <th scope="col">F1 over steps</th>
-              <th scope="col">Best F1</th>
+              <th scope="col">
+                F1 by step
+                <small class="between">and at best</small>
+              </th>
             </tr>
           </thead>
           <tbody>
@@ -123,19 +127,21 @@ function Filter({ matrix }: { matrix: Matrix | null }) {
   );
 }
 
-function Head({ column, text }: { column: ClassColumn; text: string }) {
+function Head({ columns }: { columns: readonly ClassColumn[] }) {
   const { column: by, down } = classSorting.value;
-  const sort = by === column ? (down ? 'descending' : 'ascending') : 'none';
-  const next = () => {
+  const sort = by !== null && columns.includes(by) ? (down ? 'descending' : 'ascending') : 'none';
+  const next = (column: ClassColumn) => {
     if (by !== column) classSorting.value = { column, down: column === 'support' || column === 'predicted' };
     else classSorting.value = { column, down: !down };
   };
   return (
     <th scope="col" aria-sort={sort}>
-      <button type="button" class="plain" onClick={next}>
-        {text}
-        {sort !== 'none' && (down ? ' ▾' : ' ▴')}
-      </button>
+      {columns.map((column) => (
+        <button key={column} type="button" class="plain" onClick={() => next(column)}>
+          {TEXTS[column]}
+          {by === column && (down ? ' ▾' : ' ▴')}
+        </button>
+      ))}
     </th>
   );
 }
@@ -154,8 +160,10 @@ function Row({ index, at, matrix }: { index: number; at: number; matrix: Matrix 
         {matrix.support[index] === 0 && <small class="mark">never seen</small>}
         {matrix.predicted[index] === 0 && matrix.support[index] > 0 && <small class="mark">never predicted</small>}
       </th>
-      <td>{compactCount(matrix.support[index])}</td>
-      <td>{compactCount(matrix.predicted[index])}</td>
+      <td>
+        {compactCount(matrix.support[index])}
+        <small class="between">{compactCount(matrix.predicted[index])}</small>
+      </td>
       <td>
         {percent(found.precision[index])}
         <Between interval={intervalOf(matrix, 'precision', index)} />
@@ -169,13 +177,10 @@ function Row({ index, at, matrix }: { index: number; at: number; matrix: Matrix 
         <Between interval={intervalOf(matrix, 'f1', index)} />
       </td>
       <td>
-        <Line points={f1} width={70} height={22} />
-      </td>
-      <td>
+        <Line points={f1} width={52} height={20} />
         {best && (
-          <button type="button" class="plain" onClick={() => goToStep(best[0])} title={`Go to step ${best[0]}`}>
-            {percent(best[1])}
-            <small class="between">step {best[0]}</small>
+          <button type="button" class="plain best" onClick={() => goToStep(best[0])} title={`Go to step ${best[0]}`}>
+            {percent(best[1])} at {best[0]}
           </button>
         )}
       </td>
@@ -187,7 +192,7 @@ export function Between({ interval: [low, high] }: { interval: Interval }) {
   if (Number.isNaN(low)) return null;
   const short = (value: number) => (100 * value).toFixed(value < 0.1 ? 1 : 0);
   return (
-    <small class="between">
+    <small class="between" title="95% interval (Wilson)">
       {short(low)}–{short(high)}
     </small>
   );

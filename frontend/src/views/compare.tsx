@@ -1,13 +1,13 @@
 // The Compare view: one bar for each run inside each cell.
 
 import { useMemo } from 'preact/hooks';
-import { BAR_FONT_SIZE, type BarPicture, barNumbers, drawBars } from '../bars';
+import { BAR_FONT_SIZE, type BarPicture, barNumbers, drawBars, longest } from '../bars';
 import { cellSize } from '../camera';
 import { exactCount, percent, shareOf } from '../format';
 import { barScale, color, dark, hideBelow, hideDiagonal, normalize, palette } from '../look';
 import { countAt, denominator, type Matrix, type Normalize } from '../matrix';
 import { runColor, runRamp } from '../palette';
-import { type ColorScale, type Scale, scaleOf } from '../scale';
+import { type ColorScale, type Scale, smallScaleOf } from '../scale';
 import { panes, scale, seenClasses, told } from '../seen';
 import { runSlots } from '../state';
 import { Pair, Tooltip } from './cursor';
@@ -22,7 +22,7 @@ export function Compare({ width, height }: { width: number; height: number }) {
   const matrices = all.map((pane) => pane.matrix);
   const first = all.find((pane) => pane.matrix);
   const { text } = INK[dark.value ? 'dark' : 'light'];
-  const paint = useMemo(() => {
+  const [paint, pick] = useMemo(() => {
     const scales = barScale.value === 'row' ? rowScales(matrices, list.size, normalize.value, color.value) : null;
     const picture: BarPicture = {
       runs: all.map(({ run, matrix }) => ({ matrix, ramp: runRamp(runSlots.value.get(run) ?? 0, dark.value) })),
@@ -33,7 +33,7 @@ export function Compare({ width, height }: { width: number; height: number }) {
       hideDiagonal: hideDiagonal.value,
       hideBelow: hideBelow.value,
     };
-    return painterOf(picture, text);
+    return [painterOf(picture, text), longest(picture)] as const;
   }, [
     ...pad(matrices),
     list,
@@ -56,6 +56,7 @@ export function Compare({ width, height }: { width: number; height: number }) {
         layout={layout}
         matrix={first.matrix}
         paint={paint}
+        pick={pick}
         stale={all.some((pane) => pane.loading)}
         tooltip={
           <Tooltip run={first.run} layout={layout}>
@@ -90,7 +91,7 @@ function rowScales(matrices: readonly (Matrix | null)[], n: number, of: Normaliz
     }
   }
   return Array.from({ length: n }, (_, row) =>
-    scaleOf({ correct: { least: correct[row], most: correct[row] }, wrong: { least: least[row], most: wrong[row] } }, kind),
+    smallScaleOf({ correct: { least: correct[row], most: correct[row] }, wrong: { least: least[row], most: wrong[row] } }, kind),
   );
 }
 

@@ -2,7 +2,7 @@
 
 import { useMemo, useRef } from 'preact/hooks';
 import { cellSize } from '../camera';
-import { type DifferencePicture, differenceNumbers, drawDifference, rowStarts, signed } from '../difference';
+import { changedMost, type DifferencePicture, differenceNumbers, drawDifference, rowStarts, signed } from '../difference';
 import { exactCount, percent, shareOf } from '../format';
 import { color, diverging, hideBelow, hideDiagonal, normalize, palette } from '../look';
 import { numberSize } from '../marks';
@@ -47,6 +47,7 @@ export function Difference({ width, height }: { width: number; height: number })
   if (now || last.current?.numClasses !== list.size) last.current = now;
   const picture = last.current;
   const paint = useMemo(() => painterOf(picture), [picture]);
+  const pick = useMemo(() => (picture ? changedMost(picture) : undefined), [picture]);
   const numbers = useMemo(() => (picture ? significantCells(picture.changes) : { significant: 0, correct: 0 }), [picture]);
   if (!pane || !base) return <p class="waiting">There is no earlier step to compare with: choose a baseline above</p>;
   if (pane.problem ?? base.problem) return <p class="problem">One of the two cannot be shown: {pane.problem ?? base.problem}</p>;
@@ -68,6 +69,7 @@ export function Difference({ width, height }: { width: number; height: number })
         layout={layout}
         matrix={pane.matrix}
         paint={paint}
+        pick={pick}
         stale={pane.loading || base.loading || !now}
         tooltip={
           <Tooltip run={pane.run} layout={layout}>
@@ -138,7 +140,7 @@ export function changeInWords(row: number, column: number): string {
   const p = found.pValue[i];
   if (Number.isNaN(p)) return 'not tested: one of the two has no such samples';
   const chance = p < 0.001 ? 'p < 0.001' : `p = ${p.toFixed(3)}`;
-  const among = `${chance}, judged among ${exactCount(found.tested)} tested cells`;
+  const among = `raw ${chance}, judged among ${exactCount(found.tested)} tested cells`;
   return found.significant[i] ? `more than noise (${among})` : `may be noise (${among})`;
 }
 

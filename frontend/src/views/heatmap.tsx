@@ -8,7 +8,7 @@ import { color, dark, hideBelow, hideDiagonal, normalize, palette, paletteName }
 import { cellNumbers, cutInTheMiddle, LABEL_SIZE, numberSize } from '../marks';
 import { countAt, denominator, type Matrix } from '../matrix';
 import { inkOn } from '../palette';
-import { drawCells, type Picture } from '../raster';
+import { drawCells, type Picture, standingOut } from '../raster';
 import { extent, type Pane, panes, scale, seenClasses, told } from '../seen';
 import { subject } from '../state';
 import { Pair, Tooltip } from './cursor';
@@ -67,7 +67,7 @@ interface CellsProps {
 function Cells({ run, matrix, layout, stale, list }: CellsProps) {
   const { muted } = INK[dark.value ? 'dark' : 'light'];
   const marks = run === subject.value ? marked.value : null;
-  const paint = useMemo(() => {
+  const [paint, pick] = useMemo(() => {
     const picture = {
       matrix,
       normalize: normalize.value,
@@ -85,7 +85,7 @@ function Cells({ run, matrix, layout, stale, list }: CellsProps) {
       hideDiagonal.value,
       hideBelow.value,
     ]);
-    return painterOf(picture, look, muted, marks);
+    return [painterOf(picture, look, muted, marks), standingOut(picture)] as const;
   }, [marks, matrix, normalize.value, scale.value, palette.value, hideDiagonal.value, hideBelow.value, muted]);
   return (
     <Sheet
@@ -95,6 +95,7 @@ function Cells({ run, matrix, layout, stale, list }: CellsProps) {
       layout={layout}
       matrix={matrix}
       paint={paint}
+      pick={pick}
       stale={stale}
       tooltip={
         <Tooltip run={run} layout={layout}>
@@ -108,12 +109,13 @@ function Cells({ run, matrix, layout, stale, list }: CellsProps) {
 /** From so many classes on, a picture of them all is kept: the next time one comes by its step, it is there. */
 const MANY = 4000;
 const MOST_KEPT = 32e6; // bytes
+const LEAST_KEPT = 200; // not the minimap
 const kept = new Map<Matrix, { look: string; pixels: Uint32Array }>();
 
 /** Draws a matrix as `look` says, or gives the pixels of the last time. */
 function drawOrRecall(pixels: Uint32Array, side: number, camera: Camera, picture: Picture, look: string): void {
   const { matrix } = picture;
-  if (matrix.numClasses < MANY || camera.k > 1) {
+  if (matrix.numClasses < MANY || camera.k > 1 || side < LEAST_KEPT) {
     drawCells(pixels, side, camera, picture);
     return;
   }

@@ -119,7 +119,7 @@ function Diverging() {
       <Bar name="Fewer" colors={ramps.less} ends={most.wrong + most.correct > 0 ? ['0', reach(-1)] : null} />
       <Bar name="More" colors={ramps.more} ends={most.wrong + most.correct > 0 ? ['0', reach(1)] : null} />
       <Bar name="May be noise" colors={ramps.noise} ends={['', '']} />
-      <small>two-proportion test, at most 5% of the findings false (Benjamini-Hochberg)</small>
+      <small>two-proportion test, 5% of the findings expected to be false at most (Benjamini-Hochberg)</small>
     </>
   );
 }

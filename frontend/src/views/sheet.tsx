@@ -11,6 +11,7 @@ import { dark, palette, panelTab } from '../look';
 import { axisLabels, LABEL_SIZE, type Label, labelWidth } from '../marks';
 import type { Matrix } from '../matrix';
 import { toCss } from '../palette';
+import { cellShown, type Pick } from '../pick';
 import { classes, groupsShown, type Span } from '../seen';
 import { camera, cursor, hover } from '../state';
 import { CursorLayer } from './cursor';
@@ -124,11 +125,13 @@ interface Props {
   /** Whose support and predictions the labels and margins tell of. */
   matrix: Matrix;
   paint: Painter;
+  /** What it shows where many cells share a pixel. */
+  pick?: Pick | undefined;
   stale: boolean;
   tooltip: ComponentChildren;
 }
 
-export function Sheet({ run, title, list, layout, matrix, paint, stale, tooltip }: Props) {
+export function Sheet({ run, title, list, layout, matrix, paint, pick, stale, tooltip }: Props) {
   const canvas = useRef<HTMLCanvasElement>(null);
   const { left, top, side, margin } = layout;
   const n = list.size;
@@ -199,7 +202,9 @@ export function Sheet({ run, title, list, layout, matrix, paint, stale, tooltip 
 
   const cellUnder = (event: PointerEvent | MouseEvent) => {
     const box = (event.currentTarget as HTMLElement).getBoundingClientRect();
-    return cellAt(view, side, n, event.clientX - box.left - left, event.clientY - box.top - top);
+    // The canvas is shown at whole pixels.
+    const [x, y] = [event.clientX - Math.round(box.left) - left, event.clientY - Math.round(box.top) - top];
+    return (pick && cellShown(pick, view, side, n, x, y)) ?? cellAt(view, side, n, x, y);
   };
   const point = (event: PointerEvent) => {
     const cell = cellUnder(event);
