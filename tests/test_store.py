@@ -271,8 +271,9 @@ class HandMade:
 
     def list_tensors(self, ctx, *, experiment_id, plugin_name, run_tag_filter=None):
         assert (ctx, plugin_name) == (CONTEXT, "confusion_matrix")
-        assert run_tag_filter is None or set(run_tag_filter.tags) <= {"val", "train"}
-        self.listed.append((experiment_id, run_tag_filter and list(run_tag_filter.tags)))
+        tags = run_tag_filter and run_tag_filter.tags and list(run_tag_filter.tags)
+        assert tags is None or set(tags) <= {"val", "train"}
+        self.listed.append((experiment_id, tags))
         data = {run: SimpleNamespace(max_step=steps - 1, max_wall_time=1.0, plugin_content=b"matrix") for run, steps in self.runs.items()}
         return {run: {"val": data[run], "train": data[run]} for run in data}
 
