@@ -63,8 +63,10 @@ reliability: $(BIN)/.bench-installed frontend/node_modules/.package-lock.json
 	$(BIN)/python tests/reliability/versions.py
 	$(BIN)/python tests/reliability/extras.py
 	$(BIN)/python tests/reliability/load.py
-	$(BIN)/python tests/reliability/mutants.py record store
 	CHROMIUM="$$(tests/tools.sh chromium $(VENV))" && export CHROMIUM && $(BIN)/python tests/reliability/long_names.py
+	$(BIN)/python tests/reliability/mutants.py record store matrix
+	$(BIN)/python tests/reliability/mutants.py --every 2 metrics
+	$(BIN)/python tests/reliability/mutants.py --every 4 accumulate
 
 audit: $(BIN)/.test-installed | node
 	PATH="$(abspath $(BIN)):$$PATH" $(BIN)/python tests/reliability/audit.py

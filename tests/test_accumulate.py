@@ -165,6 +165,18 @@ class TestLabels:
         matrix = ConfusionMatrixAccumulator(4, ["a", "b", "c", "d"]).compute()
         assert (matrix.total, matrix.class_names) == (0, ("a", "b", "c", "d"))
 
+    @pytest.mark.parametrize("num_classes", [3, 300])
+    def test_cells_are_integers(self, num_classes):
+        accumulator = ConfusionMatrixAccumulator(num_classes)
+        for weights in (None, [2]):
+            matrix = accumulator.compute()
+            assert matrix.rows.dtype == matrix.cols.dtype == matrix.values.dtype == np.int64
+            accumulator.update([1], [2], weights)
+        accumulator.reset()
+        accumulator.update([1], [2], [0.5])
+        matrix = accumulator.compute()
+        assert matrix.rows.dtype == matrix.cols.dtype == np.int64
+
     def test_reset(self):
         for num_classes in (3, 300):
             accumulator = ConfusionMatrixAccumulator(num_classes)
@@ -373,7 +385,7 @@ class TestWhatIsWrong:
             ([0, 1], [1, 1], [1, -2], "expected sample_weight of at least 0, got -2 for {where}"),
             ([0, 1], [1, 1], [1, -2.0], "expected sample_weight of at least 0, got -2.0 for {where}"),
             ([0, 1], [1, 1], [1, NAN], "expected sample_weight of at least 0, got nan for {where}"),
-            ([0, 1], [1, 1], [1, INF], "expected sample_weight of at least 0, got inf for {where}"),
+            ([0, 0], [1, 0], [1, INF], "expected sample_weight of at least 0, got inf for {where}"),
         ],
     )
     def test_a_wrong_sample_is_named_and_the_others_stay(self, preds, target, weights, message):
@@ -533,6 +545,7 @@ class TestMerge:
         synced, accumulator = ConfusionMatrixAccumulator(2), ConfusionMatrixAccumulator(2)
         synced._synced = True
         assert accumulator.merge(synced)._synced, "a sync would count its samples twice"
+        assert accumulator.merge(ConfusionMatrixAccumulator(2))._synced
 
 
 class TestState:
@@ -574,9 +587,11 @@ class TestState:
             state["counts"] += 10
             assert accumulator.compute().total == 11
 
-    def test_a_pickle_is_small(self):
+    @pytest.mark.parametrize("preds", [torch.tensor([1]), torch.eye(1_000)[[1]]], ids=["labels", "scores"])
+    def test_a_pickle_is_small(self, preds):
         accumulator = ConfusionMatrixAccumulator(1_000)
-        accumulator.update([1], [1])
+        for _ in range(2):
+            accumulator.update(preds, torch.tensor([1]))
         assert len(pickle.dumps(accumulator)) < 1_000
 
     def test_state_of_other_classes(self):
@@ -718,6 +733,11 @@ class TestOnDevice:
         matrix = accumulator.compute()
         assert matrix.true_positives.tolist() == [3, 4]
         assert matrix.values.dtype == (np.int64 if dtype in (torch.uint8, torch.int16, torch.int64) else np.float64)
+
+    def test_weights_of_many_digits(self, as_if_on_device):
+        accumulator, label = ConfusionMatrixAccumulator(2), torch.tensor([1])
+        accumulator.update(label, label, torch.tensor([2**40 + 0.5], dtype=torch.float64))
+        assert accumulator.compute().total == 2**40 + 0.5
 
     def test_what_is_refused_at_once(self, as_if_on_device):
         accumulator, two = ConfusionMatrixAccumulator(3), torch.tensor([0, 1])

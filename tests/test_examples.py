@@ -378,6 +378,16 @@ def test_thumbnails_have_the_size_asked_for():
     assert [one.image.size for one in accumulator.examples()] == [(32, 8)] * 2
 
 
+def test_what_is_kept_unless_told_otherwise():
+    target, preds = np.divmod(np.arange(900), 30)
+    accumulator = ConfusionMatrixAccumulator(30)
+    accumulator.update(preds, target, ids=range(900))
+    assert len(accumulator.examples()) == 200
+    accumulator = ConfusionMatrixAccumulator(2)
+    accumulator.update([1] * 20, [0] * 20, images=np.zeros((20, 3, 50, 200), np.float32))
+    assert [one.image.size for one in accumulator.examples()] == [(96, 24)] * 8
+
+
 def test_no_batch_is_held(monkeypatch):
     """Batches of 20 MB leave little behind, and what is kept does not change with them."""
     accumulator = ConfusionMatrixAccumulator(2, max_examples=20)

@@ -199,7 +199,7 @@ def test_equality_and_hash():
     ]
     assert all(matrix != other for other in others)
     assert matrix != COUNTS
-    assert len({matrix, same, *others}) == 7
+    assert len({matrix, same, *others}) == len({hash(each) for each in [matrix, *others]}) == 7
 
 
 def test_repr():
@@ -256,6 +256,8 @@ def test_a_sum_beyond_what_is_exact():
     half = ConfusionMatrix.from_dense([[0, 2**52], [0, 0]])
     with pytest.raises(ValueError, match="add up to less than 2"):
         half + half
+    with pytest.raises(ValueError, match="add up to less than 2"):  # in 64 bits they would add up to 0
+        ConfusionMatrix.from_predictions([0, 1, 1, 0], [0, 1, 0, 1], sample_weight=[2**62] * 4)
 
 
 @pytest.mark.parametrize(
@@ -341,6 +343,27 @@ def test_to_confusion_matrix():
         assert to_confusion_matrix(counts, NAMES) == matrix
 
 
+class Metric:
+    """As those of torchmetrics, with its options as attributes."""
+
+    def __init__(self, **options):
+        vars(self).update(options)
+
+    def compute(self):
+        return torch.tensor(COUNTS)
+
+
+def test_what_makes_a_matrix():
+    expected = ConfusionMatrix.from_dense(COUNTS, NAMES)
+    for options in ({}, {"normalize": None}, {"normalize": "none"}, {"average": None}, {"normalize": None, "average": "none"}):
+        assert to_confusion_matrix(Metric(**options), NAMES) == expected
+    assert to_confusion_matrix(Metric(to_confusion_matrix=lambda: COUNTS, normalize="true"), NAMES) == expected, "it comes before compute()"
+    for option in ("normalize", "average"):
+        message = f"expected a metric that counts, got one of shares with {option}='all'; make it with {option}=None"
+        with pytest.raises(ValueError, match=says(message)):
+            to_confusion_matrix(Metric(**{option: "all"}))
+
+
 @pytest.mark.parametrize("form", ["bsr", "coo", "csc", "csr", "dia", "dok", "lil"])
 @pytest.mark.parametrize("kind", ["array", "matrix"])
 def test_scipy_sparse(form, kind):
@@ -420,6 +443,14 @@ def test_normalize_over_something_else(over):
         ConfusionMatrix.from_dense(COUNTS).normalize(over)
 
 
+def test_metrics_take_what_an_undefined_one_counts_as():
+    matrix = ConfusionMatrix.from_dense([[60, 0], [20, 0]])  # class 1 is never predicted
+    for options, precision in (({}, 0.75), ({"zero_division": 0}, 0.375), ({"zero_division": 1}, 0.875)):
+        assert matrix.metrics(**options)["precision_macro"] == precision
+        assert np.mean(matrix.metric_intervals(**options)["precision_macro"]) == pytest.approx(precision, rel=1e-14)
+    assert matrix.per_class()["precision"].tolist() == [0.75, pytest.approx(math.nan, nan_ok=True)]
+
+
 def test_top_confusions():
     matrix = ConfusionMatrix.from_dense([[11, 2, 5], [4, 0, 0], [1, 0, 300]], NAMES)
     assert matrix.top_confusions() == [
@@ -452,6 +483,13 @@ def test_top_confusions_are_the_largest(dense, k):
     assert [(-each.count, int(each.true), int(each.predicted)) for each in found] == sorted(off)[:k], "equal ones by row and column"
     for each in found:
         assert each.reverse_count == dense[int(each.predicted), int(each.true)]
+
+
+def test_many_top_confusions_that_are_equal():
+    matrix = ConfusionMatrix.from_dense(np.ones((30, 30)))
+    found = matrix.top_confusions(900)
+    assert matrix.top_confusions() == found[:10]
+    assert [(int(each.true), int(each.predicted)) for each in found] == [cell for cell in np.ndindex(30, 30) if cell[0] != cell[1]]
 
 
 def test_top_confusions_of_a_difference_are_those_that_grew():

@@ -555,6 +555,14 @@ def test_wilson_is_scipys() -> None:
     np.testing.assert_allclose(found, [[interval.low, interval.high] for interval in expected], rtol=0, atol=1e-12)
 
 
+@pytest.mark.parametrize(
+    ("dense", "end"),
+    [([[65.3053218368288, 1e-15], [0, 0.18138778838836134]], 1), ([[0, 5.713956004558744], [0.0009819426931267062, 0]], -1)],
+)
+def test_rounding_takes_no_correlation_beyond_the_ends(dense, end) -> None:
+    assert ConfusionMatrix.from_dense(dense).metrics()["matthews_corrcoef"] == end
+
+
 def test_rounding_takes_no_bound_beyond_the_ends_and_no_share_out() -> None:
     trials = np.random.default_rng(5).random(1000)
     for share in (1 - 1e-16, 1 - 1e-15, 1e-15):

@@ -292,6 +292,7 @@ def test_one_matrix():
     document = Document(show(named()).html)
     assert document.matrices() == {("matrix", "matrix"): {0: named()}}
     assert Document(named().show().html).matrices() == document.matrices()
+    assert (named().show().height, named().show(height=300).height) == (640, 300)
     assert Document(show(COUNTS).html).matrices() == {("matrix", "matrix"): {0: ConfusionMatrix.from_dense(COUNTS)}}
     assert abs(document.log["matrices"][0]["wall_times"][0] - time.time()) < 600
 

@@ -1,6 +1,6 @@
 """Tests of the tests: small faults are put into the modules that count and store, one at a time, and a test has to fail for each.
 
-    python tests/reliability/mutants.py [--known] [MODULE ...]
+    python tests/reliability/mutants.py [--known] [--every N] [MODULE ...]
 
 The faults (mutants) are those of mutmut's operators, with two more: a condition is negated, and a call whose value nobody takes is left
 out. mutmut's own runner would pass over properties and over the registry of metrics, as over all that is decorated or stands outside of
@@ -46,11 +46,12 @@ EXPLAINED = Path(__file__).with_name("surviving_mutants.txt")
 TESTS = {
     "record": ["test_record", "test_classes", "test_example_record", "test_significance_records"],
     "metrics": ["test_metrics"],
-    "matrix": ["test_matrix", "test_regroup", "test_predictions", "test_html", "test_public"],
+    "matrix": ["test_matrix", "test_regroup", "test_predictions", "test_html", "test_plot", "test_page"],
     "store": ["test_store"],
-    "accumulate": ["test_accumulate", "test_scores", "test_distributed", "test_examples"],
+    "accumulate": ["test_accumulate", "test_scores", "test_examples"],
 }
 WITHOUT_FAULTS = m.Call(func=m.Name("len") | m.Name("isinstance"))  # any argument but theirs is an error at once
+FEW = 10  # examples of a property
 BROKEN = 70  # the exit code of a child that failed itself
 MEMORY = 4 * 2**30  # bytes beyond what the process has: a fault may ask for any number
 # What codes_of() finds.
@@ -170,11 +171,29 @@ class Chosen:
     """A pytest plugin that runs some tests only, in their order."""
 
     tests: list[str]
+    failed: Callable[[str], None]
+    examples: int | None
 
     def pytest_collection_modifyitems(self, items: list[pytest.Item]) -> None:
         """Takes them and leaves the others."""
         place = {test: number for number, test in enumerate(self.tests)}
         items[:] = sorted((item for item in items if item.nodeid in place), key=lambda item: place[item.nodeid])
+        give_at_most(self.examples, items)
+
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        """Says which test fails."""
+        if report.failed:
+            self.failed(report.nodeid)
+
+
+def give_at_most(examples: int | None, items: list[pytest.Item]) -> None:
+    """Lets each property be tried with no more examples; as many as it asks for if None."""
+    for item in items:
+        test: Any = getattr(item, "obj", None)
+        test = getattr(test, "__func__", test)  # a method has it in its function
+        asked = getattr(test, "_hypothesis_internal_use_settings", None)
+        if asked and examples:
+            test._hypothesis_internal_use_settings = settings(asked, max_examples=min(examples, asked.max_examples))
 
 
 def run_pytest(place: Path, files: list[str], plugin: Any) -> int:
@@ -185,12 +204,13 @@ def run_pytest(place: Path, files: list[str], plugin: Any) -> int:
     return int(pytest.main([*options, *(f"-pno:{name}" for name in ("cacheprovider", "xdist", "cov")), *files], plugins=[plugin]))
 
 
-def run_items(items: list[pytest.Item], before: Callable[[str], Any] = str) -> int:
+def run_items(items: list[pytest.Item], before: Callable[[str], Any] = str, failed: Callable[[str], Any] = str) -> int:
     """Runs collected tests up to the first that fails; 1 if one does."""
     for item, following in zip(items, [*items[1:], None], strict=True):
         before(item.nodeid)
         item.config.hook.pytest_runtest_protocol(item=item, nextitem=following)
         if item.session.testsfailed:
+            failed(item.nodeid)
             return 1
     return 0
 
@@ -230,16 +250,22 @@ class Trials:
     Attributes:
       place: the copy of the project.
       module: the name of the module.
-      only: the changes to try; all of them if None.
+      known: the changes that are known to survive.
+      only_known: whether to try no others.
+      every: 3 to try every third mutant, 1 for all.
       counts: how many mutants had which end.
-      survivors: the changes that no test noticed.
+      tried: the changes.
+      survivors: those that no test noticed.
     """
 
     place: Path
     module: str
-    only: set[str] | None
-    counts: dict[str, int] = field(default_factory=lambda: dict.fromkeys(("killed", "timed out", "survived"), 0))
-    survivors: list[str] = field(default_factory=list)
+    known: set[str]
+    only_known: bool
+    every: int
+    counts: dict[str, int] = field(default_factory=lambda: dict.fromkeys(("killed", "timed out", "survived", "not run"), 0))
+    tried: set[str] = field(default_factory=set)
+    survivors: set[str] = field(default_factory=set)
 
     def __post_init__(self) -> None:
         self.path = self.place / PACKAGE / f"{self.module}.py"
@@ -263,14 +289,20 @@ class Trials:
         self.called = called(self.source, self.path, f"{PACKAGE}.{self.module}")
         everything = (each for each in gc.get_objects() if type(each) is types.FunctionType)
         self.functions = [function for function in everything if function.__code__.co_filename == str(self.path)]
-        for mutant in sorted(mutants_of(self.source), key=lambda mutant: not any(map(tests_of.get, mutant.lines))):
-            if self.only is None or mutant.change in self.only:
-                tests = {test for line in mutant.lines for test in tests_of.get(line, ())}
-                end = self._try(mutant, sorted(tests, key=self.seconds.__getitem__))
-                self.counts[end] += 1
-                if end == "survived":
-                    self.survivors.append(mutant.change)
-                    print(f"  {mutant.lines.start}: {mutant.change}", flush=True)
+        self.kills = dict.fromkeys(self.seconds, 0)
+        self.killer = multiprocessing.get_context("fork").Value("i")  # the number of the test that failed in a child, -1 if none did
+        for mutant in mutants_of(self.source)[:: self.every]:
+            if self.only_known and mutant.change not in self.known:
+                continue
+            tests = {test for line in mutant.lines for test in tests_of.get(line, ())}
+            end = self._try(mutant, tests, FEW)
+            if end == "survived" and mutant.change not in self.known:
+                end = self._try(mutant, tests, None)
+            self.counts[end] += 1
+            self.tried.add(mutant.change)
+            if end == "survived":
+                self.survivors.add(mutant.change)
+                print(f"  {mutant.lines.start}: {mutant.change}", flush=True)
         return True
 
     def _learn(self, answer: Any) -> None:
@@ -282,6 +314,7 @@ class Trials:
             cover.switch_context(test)
             begun[test] = time.perf_counter()
 
+        give_at_most(FEW, list(self.items.values()))
         cover.start()
         failed = run_items(list(self.items.values()), before)
         cover.stop()
@@ -303,34 +336,43 @@ class Trials:
                 found += [(function, new) for function in loaded]
         return found
 
-    def _try(self, mutant: Mutant, tests: list[str]) -> str:
-        """How it ends."""
+    def _try(self, mutant: Mutant, running_it: set[str], examples: int | None) -> str:
+        """How it ends with the tests that run its line, or all if only an import shows it: those first that kill most in their time."""
         changed = self._changed(mutant)
-        if not changed:
-            tests = sorted(self.seconds, key=self.seconds.__getitem__)
+        if changed and not running_it:
+            return "not run"  # but in processes that other tests start
+        tests = sorted(running_it if changed else self.seconds, key=lambda test: self.seconds[test] / (1 + self.kills[test]))
+        self.killer.value = -1
+
+        def failed(test: str) -> None:
+            self.killer.value = tests.index(test)
 
         def work() -> int:
             self.path.write_text(mutant.source, "utf-8")  # other processes that a test starts import it
             if changed:
                 for function, code in changed:
                     function.__code__ = code
-                return run_items([self.items[test] for test in tests])
+                items = [self.items[test] for test in tests]
+                give_at_most(examples, items)
+                return run_items(items, failed=failed)
             for name, loaded in list(sys.modules.items()):
                 if (getattr(loaded, "__file__", None) or "").startswith(str(self.place)):
                     del sys.modules[name]
-            return run_pytest(self.place, self.files, Chosen(tests))
+            return run_pytest(self.place, self.files, Chosen(tests, failed, examples))
 
-        code = in_child(work, 10 + 5 * sum(self.seconds[test] for test in tests)) if tests else 0
+        # What is learned of a test's time is that with few examples.
+        code = in_child(work, 10 + (5 if examples else 50) * sum(self.seconds[test] for test in tests))
         self.path.write_text(self.source, "utf-8")
         assert code != BROKEN, f"this script failed at {mutant.change}"
+        if self.killer.value >= 0:
+            self.kills[tests[self.killer.value]] += 1
         return "timed out" if code is None else "killed" if code else "survived"
 
 
-def try_module(place: Path, module: str, only: set[str] | None, answer: Any) -> None:
-    """In a process of its own, which imports the module: sends the counts and the survivors."""
-    trials = Trials(place, module, only)
-    code = run_pytest(place, trials.files, trials)
-    answer.send((trials.counts, trials.survivors) if code == 0 else code)
+def try_module(trials: Trials, answer: Any) -> None:
+    """In a process of its own, which imports the module: sends the counts, what was tried and what survived."""
+    code = run_pytest(trials.place, trials.files, trials)
+    answer.send((trials.counts, trials.tried, trials.survivors) if code == 0 else code)
 
 
 def explained() -> dict[str, set[str]]:
@@ -348,6 +390,7 @@ def main() -> int:
     arguments = argparse.ArgumentParser(description=__doc__)
     arguments.add_argument("modules", nargs="*", metavar="MODULE", help=f"of {', '.join(TESTS)}; all if left out")
     arguments.add_argument("--known", action="store_true", help="only the mutants that are known to survive")
+    arguments.add_argument("--every", type=int, default=1, metavar="N", help="only the first of every N mutants")
     given = arguments.parse_args()
     known, wrong = explained(), 0
     # Of a failing example the first is enough, and the same examples come each time; the settings of the tests build on these.
@@ -368,13 +411,13 @@ def main() -> int:
             begun = time.monotonic()
             print(f"{module}:", flush=True)
             ours, theirs = multiprocessing.get_context("fork").Pipe(duplex=False)
-            only = known[module] if given.known else None
-            trying = multiprocessing.get_context("fork").Process(target=try_module, args=(place, module, only, theirs))
+            trials = Trials(place, module, known[module], given.known, given.every)
+            trying = multiprocessing.get_context("fork").Process(target=try_module, args=(trials, theirs))
             trying.start()
             theirs.close()
-            counts, survivors = ours.recv()
+            counts, tried, survivors = ours.recv()
             trying.join()
-            new, gone = sorted(set(survivors) - known[module]), sorted(known[module] - set(survivors))
+            new, gone = sorted(survivors - known[module]), sorted(known[module] & tried - survivors)
             wrong += len(new)
             print(f"{module}: {sum(counts.values())} mutants, {', '.join(f'{count} {end}' for end, count in counts.items())}", end="")
             print(f", {len(new)} of them without a reason; {time.monotonic() - begun:.0f} s")
