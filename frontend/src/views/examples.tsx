@@ -91,7 +91,7 @@ export function Strip({
           >
             <Picture run={now.run} one={one} />
             {one.text !== null && <q>{one.text}</q>}
-            {one.confidence !== null && <small>{percent(one.confidence)} confident</small>}
+            {one.confidence !== null && <small>{percent(one.confidence)} sure</small>}
             {one.id !== null && (
               <small class="id">
                 <bdi>{one.id}</bdi>

@@ -19,12 +19,13 @@ export function sized(canvas: HTMLCanvasElement, width: number, height: number, 
     canvas.style.height = `${height}px`;
   }
   const context = canvas.getContext('2d', { alpha: ground === undefined }) as CanvasRenderingContext2D;
-  context.setTransform(ratio, 0, 0, ratio, 0, 0);
-  context.clearRect(0, 0, width, height);
+  context.setTransform(1, 0, 0, 1, 0, 0);
+  context.clearRect(0, 0, w, h);
   if (ground !== undefined) {
     context.fillStyle = ground;
-    context.fillRect(0, 0, width, height);
+    context.fillRect(0, 0, w, h); // to the last pixel: what is left out would be black
   }
+  context.setTransform(ratio, 0, 0, ratio, 0, 0);
   return context;
 }
 
