@@ -109,6 +109,12 @@ def test_the_first_tag_is_that_of_the_first_runs_that_have_any(log):
     assert Store(log).first_tag(CONTEXT, "") == "test"
 
 
+def test_the_first_tag_may_be_that_of_the_first_run_alone(log):
+    log.add("a", "val", 0)
+    log.reload()
+    assert Store(log).first_tag(CONTEXT, "") == "val"
+
+
 def test_a_series(log):
     log.add("a", "val", 0, 5, 6)
     log.add("b", "val", 2)
