@@ -11,7 +11,6 @@ from pathlib import Path
 
 import nbformat
 import pytest
-from conftest import DATA
 from nbclient import NotebookClient
 
 GUIDE = Path(__file__).parents[1] / "docs" / "logs.md"
@@ -48,7 +47,7 @@ def test_the_tab_is_served_as_long_as_the_kernel_lives(infos, tmp_path):
         shown = [output["data"]["text/html"] for output in cells[1]["outputs"] if "data" in output]
         assert f"const port = {port};" in shown[-1], "the frame in the cell is of this server"
         deadline = time.monotonic() + 30
-        while not (tags := asked(f"http://127.0.0.1:{port}{DATA}/tags")["tags"]) and time.monotonic() < deadline:
+        while not (tags := asked(f"http://127.0.0.1:{port}/data/plugin/confusion_matrix/tags")["tags"]) and time.monotonic() < deadline:
             time.sleep(0.05)
     assert [(tag["tag"], tag["runs"]) for tag in tags] == [("val", ["first"])]
     deadline = time.monotonic() + 10

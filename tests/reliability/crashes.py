@@ -272,9 +272,8 @@ def main() -> None:
             check(directory, end(fill_the_disk, directory, None, rng), QUEUE + 1)
         print(f"files that may not grow: {given.count} times, all that was written is right", flush=True)
         full = on_full_disks(logdir / "disk", given.count, rng)
-        print(
-            f"full disk: {full or 'not tried, only root may mount one'}{' times' * bool(full)}, all that was written is right", flush=True
-        )
+        tried = f"{full} times, all that was written is right" if full else "not tried, only root may mount one"
+        print(f"full disk: {tried}", flush=True)
         if not given.no_tensorboard:
             show(logdir)
     finally:
