@@ -12,7 +12,7 @@ import { drawCells, type Picture, standingOut } from '../raster';
 import { extent, type Pane, panes, scale, seenClasses, told } from '../seen';
 import { subject } from '../state';
 import { Pair, Tooltip } from './cursor';
-import { GAP, INK, type Layout, panelsIn, Sheet } from './sheet';
+import { GAP, INK, type Layout, MANY, panelsIn, Sheet } from './sheet';
 import { FONT, measureIn, type Painter, paintPixels, type Surface } from './surface';
 
 const PROBLEM_WIDTH = 360;
@@ -106,9 +106,8 @@ function Cells({ run, matrix, layout, stale, list }: CellsProps) {
   );
 }
 
-/** From so many classes on, a picture of them all is kept: the next time one comes by its step, it is there. */
-const MANY = 4000;
-const MOST_KEPT = 32e6; // bytes
+/** Of MANY classes, a picture of them all is kept: the next time one comes by its step, it is there. Its matrix is kept with it. */
+const MOST_KEPT = { pictures: 12, bytes: 32e6 };
 const LEAST_KEPT = 200; // not the minimap
 const kept = new Map<Matrix, { look: string; pixels: Uint32Array }>();
 
@@ -125,7 +124,8 @@ function drawOrRecall(pixels: Uint32Array, side: number, camera: Camera, picture
   if (isSame) pixels.set(known.pixels);
   else drawCells(pixels, side, camera, picture);
   kept.set(matrix, isSame ? known : { look, pixels: pixels.slice() });
-  for (const oldest of kept.keys()) if (kept.size * pixels.byteLength > MOST_KEPT) kept.delete(oldest);
+  const most = Math.min(MOST_KEPT.pictures, MOST_KEPT.bytes / pixels.byteLength);
+  for (const oldest of kept.keys()) if (kept.size > most) kept.delete(oldest);
 }
 
 type Marks = ((row: number, column: number) => boolean) | null;

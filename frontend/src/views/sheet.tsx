@@ -28,7 +28,7 @@ const MARGIN_FROM = 260;
 const LEAST_SIDE = 110;
 const LEAST_GROUP = 6;
 /** From so many classes on, to set up a sheet or put it in another order, and to draw it, are too much for one task. */
-const MANY = 4000;
+export const MANY = 4000;
 /** Of the canvas; the page's own style sheet has the same ground. */
 export const INK = {
   light: { text: '#202124', muted: '#5f6368', ground: '#ffffff' },
