@@ -120,7 +120,7 @@ def _find_remote(logdir: str) -> list[EventFile]:
         import fsspec
     except ImportError as error:
         raise ImportError(f"{logdir} needs fsspec: pip install 'tb-confmat-plugin[remote]'") from error
-    system, root = fsspec.url_to_fs(logdir)
+    system, root = fsspec.core.url_to_fs(logdir)
     root = root.rstrip("/")
     if not system.isdir(root):
         raise FileNotFoundError(f"there is no log directory {logdir}")

@@ -8,6 +8,7 @@ keeps to one version, since each of its older builds for Linux brings gigabytes.
 """
 
 import email
+import logging
 import os
 import re
 import shutil
@@ -17,6 +18,7 @@ import tempfile
 import zipfile
 from pathlib import Path
 
+from moto.server import ThreadedMotoServer
 from packages import ROOT, build
 from versions import TORCH
 
@@ -45,7 +47,16 @@ fsspec.filesystem("memory").put("runs", "/there", recursive=True)
 assert logged.matrix.to_dense().tolist() == [[0, 1], [0, 1]]
 """,
     "s3": """
-import s3fs  # its tests have a server
+import s3fs
+from tb_confmat_plugin import read_confusion_matrices
+from tb_confmat_plugin.cli import main
+open("predictions.csv", "w").write("true,predicted\\ncat,dog\\ndog,dog\\n")
+assert main(["convert", "--predictions", "predictions.csv", "--tag", "val", "--output", "runs"]) == 0
+store = s3fs.S3FileSystem()
+store.mkdir("bucket")
+store.put("runs/", "bucket/there", recursive=True)
+(logged,) = read_confusion_matrices("s3://bucket/there", errors="raise")
+assert logged.matrix.to_dense().tolist() == [[0, 1], [0, 1]]
 """,
     "completion": """
 import os, subprocess
@@ -63,7 +74,7 @@ TESTS = {
     "keras": (["integrations/test_keras.py"], ["scikit-learn"]),
     "lightning": (["integrations/test_lightning.py"], ["scikit-learn", "pytorch-lightning==2.4"]),
     "plot": (["test_plot.py"], ["numpy<2"]),
-    "remote": (["test_reader.py", "-k", "not s3"], ["pandas"]),
+    "remote": (["test_event_file.py", "tests/test_reader.py", "-k", "not s3"], ["pandas"]),
     "s3": (["test_reader.py"], ["pandas", "moto[s3]", "flask", "flask-cors"]),
     "sklearn": (["integrations/test_sklearn.py"], []),
     "tensorboardx": (["test_writer.py"], []),
@@ -128,6 +139,15 @@ class Environment:
         return self.run("-c", script)[1]
 
 
+def serve_s3() -> None:
+    """Starts what the snippet of s3 asks, which ends with this process, and tells the environments of it."""
+    logging.getLogger("werkzeug").setLevel(logging.ERROR)
+    server = ThreadedMotoServer("127.0.0.1", port=0, verbose=False)
+    server.start()
+    host, port = server.get_host_and_port()
+    os.environ |= {"AWS_ENDPOINT_URL": f"http://{host}:{port}", "AWS_ACCESS_KEY_ID": "any", "AWS_SECRET_ACCESS_KEY": "any"}
+
+
 def try_alone(name: str, wheel: Path, requirements: list[str], base: Environment, place: Path) -> tuple[bool, str]:
     """Whether the snippet runs and what it logged comes back where nothing but the extra was asked for; and what was seen."""
     environment = Environment(place, base if name in WITH_TORCH else None, f"{wheel}[{name}]")
@@ -156,6 +176,7 @@ def try_lowest(name: str, wheel: Path, requirements: list[str], base: Environmen
 
 def main() -> int:
     """Prints a line for each, and fails if one failed."""
+    serve_s3()
     with tempfile.TemporaryDirectory() as directory:
         wheel, _ = build(Path(directory))
         extras = lowest(wheel)
