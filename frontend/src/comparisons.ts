@@ -1,9 +1,9 @@
 // What changed between two matrices, each comparison made once, and large ones without keeping the page waiting.
 
 import { signal } from '@preact/signals';
-import { breath, inSlices } from './history';
 import { normalize } from './look';
 import type { Matrix, Normalize } from './matrix';
+import { breath, inSlices } from './pieces';
 import { type Changes, changesBetween, comparison } from './significance';
 
 interface Comparison {

@@ -2,6 +2,7 @@
 
 import type { Cell } from './camera';
 import { countAt, type Matrix } from './matrix';
+import { sorted, type Work } from './pieces';
 import type { Changes } from './significance';
 
 export type Ranking = 'count' | 'rate' | 'change';
@@ -77,12 +78,29 @@ export function rankedConfusions(matrix: Matrix, by: 'count' | 'rate', most: num
     while (rowStart[row + 1] <= i) row++;
     rowOf.set(i, row);
   }
-  return ids.map((i) => {
-    const trueClass = rowOf.get(i) as number;
-    const predictedClass = cols[i];
-    const reverse = countAt(matrix, predictedClass, trueClass);
-    return { trueClass, predictedClass, count: counts[i], share: counts[i] / support[trueClass], reverse };
-  });
+  return ids.map((i) => confusionAt(matrix, rowOf.get(i) as number, i));
+}
+
+/** All of them, ranked alike, piece by piece: how many there are, and which is at a rank. */
+export function* everyConfusion(
+  matrix: Matrix,
+  by: 'count' | 'rate',
+): Work<{ readonly size: number; readonly at: (rank: number) => Confusion }> {
+  const { numClasses, rowStart, cols, counts, support, rest } = matrix;
+  const rowOf = new Int32Array(cols.length);
+  for (let row = 0; row < numClasses; row++) rowOf.fill(row, rowStart[row], rowStart[row + 1]);
+  const worth = Float64Array.from(counts, (count, i) => (by === 'count' ? count : surely(count, support[rowOf[i]])));
+  const ids = [...cols.keys()].filter((i) => rowOf[i] !== rest && cols[i] !== rest);
+  yield 0;
+  const ranked = yield* sorted(ids, (a, b) => worth[b] - worth[a]);
+  return { size: ranked.length, at: (rank) => confusionAt(matrix, rowOf[ranked[rank]], ranked[rank]) };
+}
+
+/** The confusion at an index of the cells. */
+function confusionAt(matrix: Matrix, trueClass: number, i: number): Confusion {
+  const { cols, counts, support } = matrix;
+  const reverse = countAt(matrix, cols[i], trueClass);
+  return { trueClass, predictedClass: cols[i], count: counts[i], share: counts[i] / support[trueClass], reverse };
 }
 
 /** The confusions, of all or of some classes, that changed most: those that are more than noise first, then by size of the change. */

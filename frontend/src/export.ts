@@ -1,13 +1,14 @@
 // What is shown, for other programs: tables as CSV and JSON, the chart as a Vega-Lite specification with its data.
 
 import type { ClassList } from './arrange';
-import { rankedConfusions } from './confusions';
+import { everyConfusion } from './confusions';
 import { nameOf, shortValue } from './format';
 import { denominator, type Extent, type Matrix, type Normalize } from './matrix';
 import { intervalOf, PER_CLASS, perClass, type ShareName, wilson } from './metrics';
 import { inkOn, type Palette } from './palette';
+import { part, sorted, type Work, written } from './pieces';
 import { type ColorScale, scaleOf, valueAt } from './scale';
-import { adjustedPValues, type Changes } from './significance';
+import { adjustment, type Changes } from './significance';
 
 /** Where a matrix comes from. */
 export interface Source {
@@ -17,15 +18,37 @@ export interface Source {
 }
 
 type Value = string | number | boolean;
-export type Rows = readonly (readonly Value[])[];
 
-/** A table; what is undefined is empty. */
-export function csvOf(rows: Rows): string {
+/** A table whose rows are made one at a time: there may be a million. */
+export interface Table {
+  readonly header: readonly string[];
+  readonly size: number;
+  readonly row: (index: number) => readonly Value[];
+}
+
+/** The share of the work after which a table that is yet to be made is there. */
+const MADE = 0.3;
+
+function* made(table: Table | Work<Table>): Work<Table> {
+  return 'row' in table ? table : yield* part(table, 0, MADE);
+}
+
+/** A table, line by line; what is undefined is empty. */
+export function* csvOf(table: Table | Work<Table>): Work<string[]> {
+  const { header, size, row } = yield* made(table);
   const field = (value: Value) => {
     const text = typeof value === 'string' ? guarded(value) : Number.isNaN(value) ? '' : String(value);
     return /[",\r\n]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text;
   };
-  return rows.map((row) => `${row.map(field).join(',')}\r\n`).join('');
+  const line = (values: readonly Value[]) => `${values.map(field).join(',')}\r\n`;
+  return [
+    line(header),
+    ...(yield* part(
+      written(size, (index) => line(row(index))),
+      MADE,
+      1,
+    )),
+  ];
 }
 
 /**
@@ -36,22 +59,28 @@ function guarded(text: string): string {
   return /^'*[=+@\t\r\n-]./s.test(text) && !/^[-+]?(\d+\.?\d*|\.\d+)(e[-+]?\d+)?$/i.test(text) ? `'${text}` : text;
 }
 
-/** The same table as objects; what is undefined is null. */
-export function tableJsonOf([header, ...rows]: Rows, about: object): string {
-  return JSON.stringify({ ...about, rows: rows.map((row) => Object.fromEntries(row.map((value, i) => [header[i], value]))) });
+/** The same table as objects, after what it is of, which is never nothing; what is undefined is null. */
+export function* tableJsonOf(table: Table | Work<Table>, about: object): Work<string[]> {
+  const { header, size, row } = yield* made(table);
+  const objectOf = (values: readonly Value[]) => Object.fromEntries(header.map((name, column) => [name, values[column]]));
+  const objects = yield* part(
+    written(size, (index) => JSON.stringify(objectOf(row(index))), ','),
+    MADE,
+    1,
+  );
+  return [`${JSON.stringify(about).slice(0, -1)},"rows":[`, ...objects, ']}'];
 }
 
 /** Every cell in its place, a row for each true class. */
-export function denseRows(matrix: Matrix, { names }: ClassList): Value[][] {
+export function denseTable(matrix: Matrix, { names }: ClassList): Table {
   const n = matrix.numClasses;
-  const header = ['true \\ predicted', ...Array.from({ length: n }, (_, index) => nameOf(names, index))];
-  const rows = Array.from({ length: n }, (_, row) => {
+  const row = (index: number) => {
     const counts = new Array<Value>(n).fill(0);
-    counts[row] = matrix.diagonal[row];
-    for (let i = matrix.rowStart[row]; i < matrix.rowStart[row + 1]; i++) counts[matrix.cols[i]] = matrix.counts[i];
-    return [nameOf(names, row), ...counts];
-  });
-  return [header, ...rows];
+    counts[index] = matrix.diagonal[index];
+    for (let i = matrix.rowStart[index]; i < matrix.rowStart[index + 1]; i++) counts[matrix.cols[i]] = matrix.counts[i];
+    return [nameOf(names, index), ...counts];
+  };
+  return { header: ['true \\ predicted', ...Array.from({ length: n }, (_, index) => nameOf(names, index))], size: n, row };
 }
 
 /** The cells that are not zero, row by row. */
@@ -69,95 +98,100 @@ export function* cellsOf(matrix: Matrix): Generator<{ row: number; column: numbe
   }
 }
 
-const CELL_HEADER = ['true_class', 'predicted_class', 'count', 'share_of_true', 'share_of_predicted', 'share_of_all'];
-
-export function cellRows(matrix: Matrix, { names }: ClassList): Value[][] {
-  const rows = [...cellsOf(matrix)].map(({ row, column, count }) => [
-    nameOf(names, row),
-    nameOf(names, column),
-    count,
-    count / matrix.support[row],
-    count / matrix.predicted[column],
-    count / matrix.total,
-  ]);
-  return [CELL_HEADER, ...rows];
+export function cellTable(matrix: Matrix, { names }: ClassList): Table {
+  const cells = [...cellsOf(matrix)];
+  return {
+    header: ['true_class', 'predicted_class', 'count', 'share_of_true', 'share_of_predicted', 'share_of_all'],
+    size: cells.length,
+    row: (index) => {
+      const { row, column, count } = cells[index];
+      const shares = [count / matrix.support[row], count / matrix.predicted[column], count / matrix.total];
+      return [nameOf(names, row), nameOf(names, column), count, ...shares];
+    },
+  };
 }
 
 /** The cells of several runs one below the other. */
-export function cellRowsOfRuns(
+export function* cellTableOfRuns(
   runs: readonly { readonly run: string; readonly step: number; readonly matrix: Matrix }[],
   list: ClassList,
-): Value[][] {
-  const rows = runs.flatMap(({ run, step, matrix }) =>
-    cellRows(matrix, list)
-      .slice(1)
-      .map((row) => [run, step, ...row]),
-  );
-  return [['run', 'step', ...CELL_HEADER], ...rows];
+): Work<Table> {
+  const tables: Table[] = [];
+  const rows: [of: number, index: number][] = [];
+  for (const [of, { matrix }] of runs.entries()) {
+    tables.push(cellTable(matrix, list));
+    for (let index = 0; index < tables[of].size; index++) rows.push([of, index]);
+    yield (of + 1) / runs.length;
+  }
+  return {
+    header: ['run', 'step', ...tables[0].header],
+    size: rows.length,
+    row: (at) => {
+      const [of, index] = rows[at];
+      return [runs[of].run, runs[of].step, ...tables[of].row(index)];
+    },
+  };
 }
 
 /** Every metric of each class, with the intervals of shares. */
-export function classRows(matrix: Matrix, { names }: ClassList): Value[][] {
+export function classTable(matrix: Matrix, { names }: ClassList): Table {
   const values = perClass(matrix);
-  const header = PER_CLASS.flatMap(({ name, share }) => (share ? [name, `${name}_low`, `${name}_high`] : [name]));
-  const rows = Array.from({ length: matrix.numClasses }, (_, index) => [
-    nameOf(names, index),
-    ...PER_CLASS.flatMap(({ name, share }) =>
-      share ? [values[name][index], ...intervalOf(matrix, name as ShareName, index)] : [values[name][index]],
-    ),
-  ]);
-  return [['class', ...header], ...rows];
+  return {
+    header: ['class', ...PER_CLASS.flatMap(({ name, share }) => (share ? [name, `${name}_low`, `${name}_high`] : [name]))],
+    size: matrix.numClasses,
+    row: (index) => [
+      nameOf(names, index),
+      ...PER_CLASS.flatMap(({ name, share }) =>
+        share ? [values[name][index], ...intervalOf(matrix, name as ShareName, index)] : [values[name][index]],
+      ),
+    ],
+  };
 }
 
 /** The confusions, ranked, each with the 95% interval of its share and the count of its mirror image. */
-export function confusionRows(matrix: Matrix, { names }: ClassList, by: 'count' | 'rate'): Value[][] {
+export function* confusionTable(matrix: Matrix, { names }: ClassList, by: 'count' | 'rate'): Work<Table> {
+  const { size, at } = yield* everyConfusion(matrix, by);
   const share = ['share_of_true', 'share_of_true_low', 'share_of_true_high'];
-  const rows = rankedConfusions(matrix, by, Number.POSITIVE_INFINITY).map((one) => [
-    nameOf(names, one.trueClass),
-    nameOf(names, one.predictedClass),
-    one.count,
-    one.share,
-    ...wilson(one.count, matrix.support[one.trueClass]),
-    one.reverse,
-  ]);
-  return [['true_class', 'predicted_class', 'count', ...share, 'reverse_count'], ...rows];
+  return {
+    header: ['true_class', 'predicted_class', 'count', ...share, 'reverse_count'],
+    size,
+    row: (rank) => {
+      const one = at(rank);
+      const shares = [one.share, ...wilson(one.count, matrix.support[one.trueClass])];
+      return [nameOf(names, one.trueClass), nameOf(names, one.predictedClass), one.count, ...shares, one.reverse];
+    },
+  };
 }
 
 /** Every cell that is not zero before and after: those that changed by more than noise first, then by the size of the change. */
-export function changeRows(changes: Changes, { names }: ClassList, normalize: Normalize): Value[][] {
+export function* changeTable(changes: Changes, { names }: ClassList, normalize: Normalize): Work<Table> {
   const { rows, cols, before, after, difference, pValue, significant } = changes;
-  const adjusted = adjustedPValues(pValue);
-  const size = (i: number) => Math.abs(difference[i]) || 0;
-  const ranked = [...rows.keys()].sort((a, b) => significant[b] - significant[a] || size(b) - size(a) || a - b);
+  const adjusted = yield* adjustment(pValue);
+  const size = difference.map((change) => Math.abs(change) || 0);
+  const ranked = yield* sorted(rows.keys(), (a, b) => significant[b] - significant[a] || size[b] - size[a]);
   const change = normalize === 'counts' ? 'change' : `change_of_share_of_${SHARES[normalize]}`;
-  return [
-    ['true_class', 'predicted_class', 'before', 'after', change, 'p_value', 'adjusted_p_value', 'significant'],
-    ...ranked.map((i) => [
-      nameOf(names, rows[i]),
-      nameOf(names, cols[i]),
-      before[i],
-      after[i],
-      difference[i],
-      pValue[i],
-      adjusted[i],
-      significant[i] === 1,
-    ]),
-  ];
+  return {
+    header: ['true_class', 'predicted_class', 'before', 'after', change, 'p_value', 'adjusted_p_value', 'significant'],
+    size: ranked.length,
+    row: (rank) => {
+      const i = ranked[rank];
+      const tested = [pValue[i], adjusted[i], significant[i] === 1];
+      return [nameOf(names, rows[i]), nameOf(names, cols[i]), before[i], after[i], difference[i], ...tested];
+    },
+  };
 }
 
 const SHARES = { true: 'true', pred: 'predicted', all: 'all' };
 
-export function jsonOf(matrix: Matrix, { names, size }: ClassList, source: Source): string {
+/** The whole matrix, for programs. */
+export function* jsonOf(matrix: Matrix, { names, size }: ClassList, source: Source): Work<string[]> {
   const cells = [...cellsOf(matrix)];
-  return JSON.stringify({
-    ...source,
-    rows_are: 'true classes',
-    num_classes: size,
-    class_names: names,
-    rows: cells.map(({ row }) => row),
-    cols: cells.map(({ column }) => column),
-    counts: cells.map(({ count }) => count),
-  });
+  const about = { ...source, rows_are: 'true classes', num_classes: size, class_names: names };
+  const list = (of: 'row' | 'column' | 'count') => written(cells.length, (i) => String(cells[i][of]), ',');
+  const rows = yield* list('row');
+  const cols = yield* list('column');
+  const counts = yield* list('count');
+  return [`${JSON.stringify(about).slice(0, -1)},"rows":[`, ...rows, '],"cols":[', ...cols, '],"counts":[', ...counts, ']}'];
 }
 
 /** As the toolbar calls them. */
@@ -182,28 +216,30 @@ const STOPS = 16;
 const NUMBERED_AT_MOST = 30;
 
 /** A heatmap with its data in the colors that are shown, to go on with in Vega-Lite's editors. */
-export function vegaLiteOf(matrix: Matrix, { names, size }: ClassList, source: Source, look: Look): string {
+export function* vegaLiteOf(matrix: Matrix, { names, size }: ClassList, source: Source, look: Look): Work<string[]> {
   const { normalize, extent, palette, page, text } = look;
   const order = Array.from({ length: size }, (_, index) => nameOf(names, index));
   const scale = scaleOf(extent, look.color);
   const numbered = size <= NUMBERED_AT_MOST;
-  const values = [...cellsOf(matrix)].map(({ row, column, count }) => {
+  const cells = [...cellsOf(matrix)];
+  const datumOf = (index: number) => {
+    const { row, column, count } = cells[index];
     const value = count / denominator(matrix, normalize, row, column);
     // Of the classes that are summed up nobody knows which were taken for each other.
     const part = row !== column ? 'wrong' : row === matrix.rest ? 'rest' : 'correct';
     const fill = part === 'rest' ? palette.frame : palette[part][scale[part](value)];
     const number = numbered ? { label: shortValue(value, normalize), ink: inkOn(fill) } : {};
     return { true: order[row], predicted: order[column], count, value, part, ...number };
-  });
+  };
   const heights = Array.from({ length: STOPS + 1 }, (_, i) => i / STOPS);
-  const cells = (part: string, color: object) => ({
+  const layerOf = (part: string, color: object) => ({
     transform: [{ filter: `datum.part === '${part}'` }],
     mark: { type: 'rect' },
     encoding: { color },
   });
   const ramp = (part: 'correct' | 'wrong') => {
     const range = extent[part].most > 0 ? extent[part] : { least: 1, most: 1 };
-    return cells(part, {
+    return layerOf(part, {
       field: 'value',
       type: 'quantitative',
       title: part === 'correct' ? 'Correct' : 'Wrong',
@@ -233,16 +269,15 @@ export function vegaLiteOf(matrix: Matrix, { names, size }: ClassList, source: S
     { field: 'count', title: 'Count', format: ',' },
     ...(normalize === 'counts' ? [] : [{ field: 'value', title: TITLES[normalize], format: '.1%' }]),
   ];
-  const longest = values.reduce((most, { label = '' }) => Math.max(most, label.length), 0);
-  const step = numbered ? Math.max(24, 7 * longest + 8) : size <= 50 ? 24 : 4;
+  const longest = () => cells.reduce((most, _, index) => Math.max(most, datumOf(index).label?.length ?? 0), 0);
+  const step = numbered ? Math.max(24, 7 * longest() + 8) : size <= 50 ? 24 : 4;
   const ink = { labelColor: text, titleColor: text };
-  return JSON.stringify({
+  const chart = {
     $schema: 'https://vega.github.io/schema/vega-lite/v6.json',
     title: { text: `${source.tag}, ${source.run}, step ${source.step}`, subtitle: TITLES[normalize] },
     background: page,
     width: { step },
     height: { step },
-    data: { values },
     encoding: {
       x: { field: 'predicted', ...axis('Predicted') },
       y: { field: 'true', ...axis('True') },
@@ -251,7 +286,7 @@ export function vegaLiteOf(matrix: Matrix, { names, size }: ClassList, source: S
     layer: [
       ramp('correct'),
       ramp('wrong'),
-      ...(matrix.rest === undefined ? [] : [cells('rest', { value: hexOf(palette.frame) })]),
+      ...(matrix.rest === undefined ? [] : [layerOf('rest', { value: hexOf(palette.frame) })]),
       ...(numbered ? [numbers] : []),
     ],
     resolve: { scale: { color: 'independent' } },
@@ -261,7 +296,9 @@ export function vegaLiteOf(matrix: Matrix, { names, size }: ClassList, source: S
       title: { color: text, subtitleColor: text },
       view: { fill: hexOf(palette.zero), stroke: hexOf(palette.frame) },
     },
-  });
+  };
+  const values = yield* written(cells.length, (index) => JSON.stringify(datumOf(index)), ',');
+  return [`${JSON.stringify(chart).slice(0, -1)},"data":{"values":[`, ...values, ']}}'];
 }
 
 /** As every program takes it. */

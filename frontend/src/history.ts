@@ -3,6 +3,7 @@
 import type { ClassList } from './arrange';
 import { type Extent, extentsOf, type Matrix, type Normalize } from './matrix';
 import { type WholeName, wholeMetrics } from './metrics';
+import { breath, SLICE_MILLISECONDS } from './pieces';
 import type { Series } from './series';
 
 /** One step, without its cells. */
@@ -16,9 +17,6 @@ export interface Summary {
   readonly truePositives: Float32Array;
   readonly extents: Record<Normalize, Extent>;
 }
-
-/** How long the page may be kept from answering. */
-const SLICE_MILLISECONDS = 12;
 
 export function summaryOf(step: number, wallTime: number, matrix: Matrix, classes: ClassList): Summary {
   return {
@@ -49,39 +47,5 @@ export async function scan(
     await breath();
     if (!isWanted()) return;
     begun = performance.now();
-  }
-}
-
-/** Lets the page do what waits: input first, then drawing. */
-export function breath(): Promise<void> {
-  return new Promise((resolve) => {
-    if (typeof requestIdleCallback === 'function') requestIdleCallback(() => resolve(), { timeout: 100 });
-    else setTimeout(resolve, 4);
-  });
-}
-
-/** Does the work of a generator at once. */
-export function finished<T>(work: Generator<number, T>): T {
-  for (;;) {
-    const next = work.next();
-    if (next.done) return next.value;
-  }
-}
-
-/** Does the work of a generator piece by piece; gives its result, or null when it is no longer wanted. */
-export async function inSlices<T>(
-  work: Generator<number, T>,
-  isWanted: () => boolean,
-  tell: (progress: number) => void,
-): Promise<T | null> {
-  for (;;) {
-    const begun = performance.now();
-    while (performance.now() - begun < SLICE_MILLISECONDS) {
-      const next = work.next();
-      if (next.done) return next.value;
-      tell(next.value);
-    }
-    await breath();
-    if (!isWanted()) return null;
   }
 }

@@ -3,11 +3,11 @@
 import { batch, effect, type Signal } from '@preact/signals';
 import { FIT } from './camera';
 import { galleryColumns, galleryRows, listable } from './gallery';
-import { breath } from './history';
 import { type LinkStorage, linkStorage, runFilter } from './host';
 import * as look from './look';
 import type { Extent } from './matrix';
 import type { OrderName } from './order';
+import { breath } from './pieces';
 import * as seen from './seen';
 import { CHOICES as REMEMBERED } from './settings';
 import * as state from './state';

@@ -2,6 +2,7 @@
 // What is undefined is NaN, and averages leave such classes out.
 
 import type { Matrix } from './matrix';
+import type { Work } from './pieces';
 
 export type Interval = readonly [low: number, high: number];
 
@@ -203,7 +204,7 @@ function metricsOf(matrix: Matrix, shares: Shares, pairs: Pairs): Record<WholeNa
 }
 
 /** All metrics of the whole matrix with their intervals, piece by piece; each step tells how far it is, from 0 to 1. */
-export function* wholeInPieces(matrix: Matrix): Generator<number, Whole> {
+export function* wholeInPieces(matrix: Matrix): Work<Whole> {
   const shares = sharesOf(matrix);
   yield 0;
   const pairs = pairsOf(matrix);

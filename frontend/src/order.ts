@@ -1,6 +1,7 @@
 // Orders of the classes: by a figure of each, by name, or so that classes that are confused with each other stand together.
 
 import { countAt, type Matrix } from './matrix';
+import type { Work } from './pieces';
 
 export type OrderName = 'logged' | 'name' | 'support' | 'recall' | 'precision' | 'similarity';
 
@@ -60,7 +61,7 @@ function share(count: number, support: number): number {
  * Groups: the largest clusters between whose two halves there are more errors than chance would have put there, even as the
  * likeliest of all the pairs of clusters that could have been merged.
  */
-export function* similarity(matrix: Matrix): Generator<number, Similarity> {
+export function* similarity(matrix: Matrix): Work<Similarity> {
   const n = matrix.numClasses;
   const merges = yield* averageLinkage(matrix);
   const order = yield* orderOfLeaves(matrix, merges);
@@ -83,7 +84,7 @@ const NEXT_TO_EQUAL = 1 + 1e-12;
  * neighbor is on top of a heap whose entries may be out of date, but never too low, since no merge comes nearer than both its
  * parts were. That keeps a class that is confused with all others as cheap as any.
  */
-export function* averageLinkage(matrix: Matrix): Generator<number, Merge[]> {
+export function* averageLinkage(matrix: Matrix): Work<Merge[]> {
   const n = matrix.numClasses;
   const links = new Links(n, matrix.cols.length);
   const heaps = Array.from({ length: n }, () => new Heap());
@@ -317,7 +318,7 @@ class Heap {
 }
 
 /** The classes along the dendrogram: each cluster is a path, and two become one where their most similar ends meet. */
-function* orderOfLeaves(matrix: Matrix, merges: readonly Merge[]): Generator<number, Int32Array> {
+function* orderOfLeaves(matrix: Matrix, merges: readonly Merge[]): Work<Int32Array> {
   const n = matrix.numClasses;
   const first = new Int32Array(n + merges.length);
   const last = new Int32Array(n + merges.length);

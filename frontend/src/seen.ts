@@ -19,10 +19,11 @@ import { type Cell, FIT } from './camera';
 import { changesOf } from './comparisons';
 import type { Courses } from './courses';
 import { mostChanged } from './difference';
-import { breath, inSlices, scan } from './history';
+import { scan } from './history';
 import { type ColorRange, color, fixedExtent, normalize, panelTab, range } from './look';
 import { countAt, denominator, type Extent, type Matrix } from './matrix';
 import { type OrderName, orderOf, similarity } from './order';
+import { breath, inSlices } from './pieces';
 import { scaleOf, sharedExtent, widest } from './scale';
 import type { Changes } from './significance';
 import {

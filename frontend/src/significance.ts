@@ -1,7 +1,7 @@
 // Is a change more than noise? Tests of two proportions, and of all the cells of two matrices at once.
 
-import { finished } from './history';
 import { denominator, type Matrix, type Normalize } from './matrix';
+import { finished, sorted, type Work } from './pieces';
 
 /** One entry for each cell that is not zero in both matrices, by growing row, then column. */
 export interface Changes {
@@ -128,8 +128,14 @@ export function benjaminiHochberg(pValues: Float64Array, level = 0.05): Uint8Arr
 
 /** p-values adjusted for their number: those up to a level are the ones that `benjaminiHochberg` trusts at it. NaN is not tested. */
 export function adjustedPValues(pValues: Float64Array): Float64Array {
+  return finished(adjustment(pValues));
+}
+
+/** The same piece by piece. */
+export function* adjustment(pValues: Float64Array): Work<Float64Array> {
   const adjusted = pValues.slice();
-  const falling = [...pValues.keys()].filter((i) => pValues[i] >= 0).sort((a, b) => pValues[b] - pValues[a]);
+  const tested = [...pValues.keys()].filter((i) => pValues[i] >= 0);
+  const falling = yield* sorted(tested, (a, b) => pValues[b] - pValues[a]);
   let least = 1;
   for (const [above, i] of falling.entries()) {
     least = Math.min(least, (pValues[i] * falling.length) / (falling.length - above));
@@ -148,7 +154,7 @@ export function changesBetween(before: Matrix, after: Matrix, normalize: Normali
 }
 
 /** The same piece by piece, so that a page can do other things in between; each step tells how far it is, from 0 to 1. */
-export function* comparison(before: Matrix, after: Matrix, normalize: Normalize, level = 0.05): Generator<number, Changes> {
+export function* comparison(before: Matrix, after: Matrix, normalize: Normalize, level = 0.05): Work<Changes> {
   const n = before.numClasses;
   if (after.numClasses !== n) {
     throw new Error(

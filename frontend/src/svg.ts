@@ -2,6 +2,7 @@
 
 import type { Camera } from './camera';
 import { toCss } from './palette';
+import { part, type Work, written } from './pieces';
 
 export type DrawPixels = (pixels: Uint32Array, side: number, camera: Camera) => void;
 
@@ -29,7 +30,7 @@ export class SvgContext implements Style {
   transform: readonly string[] = [];
   clipping = '';
   private readonly saved: Style[] = [];
-  private readonly parts: string[] = [];
+  private readonly parts: (string | Pixels)[] = [];
   private path = '';
   private clips = 0;
 
@@ -39,11 +40,20 @@ export class SvgContext implements Style {
     private readonly background: string,
   ) {}
 
-  toString(): string {
-    return (
-      `<svg xmlns="http://www.w3.org/2000/svg" width="${this.width}" height="${this.height}" viewBox="0 0 ${this.width} ${this.height}">\n` +
-      `<rect width="100%" height="100%" fill="${this.background}"/>\n${this.parts.join('\n')}\n</svg>\n`
-    );
+  /** The document, in texts that follow one another. */
+  *texts(): Work<string[]> {
+    const size = `width="${this.width}" height="${this.height}"`;
+    const texts = [
+      `<svg xmlns="http://www.w3.org/2000/svg" ${size} viewBox="0 0 ${this.width} ${this.height}">\n`,
+      `<rect width="100%" height="100%" fill="${this.background}"/>\n`,
+    ];
+    const squares = this.parts.filter((one) => typeof one !== 'string').length;
+    let done = 0;
+    for (const one of this.parts) {
+      if (typeof one === 'string') texts.push(one, '\n');
+      else texts.push(one.before, ...(yield* part(drawnPixels(one), done / squares, ++done / squares)), one.after, '\n');
+    }
+    return [...texts, '</svg>\n'];
   }
 
   save(): void {
@@ -116,16 +126,19 @@ export class SvgContext implements Style {
   drawPixels(side: number, view: Camera, draw: DrawPixels): void {
     const pixels = new Uint32Array(side * side);
     draw(pixels, side, view);
-    const drawn = rectangles(pixels, side).map(
-      ({ x, y, width, height, color }) => `<rect x="${x}" y="${y}" width="${width}" height="${height}" fill="${toCss(color)}"/>`,
-    );
-    this.add(`<g shape-rendering="crispEdges">${drawn.join('')}</g>`);
+    const [before, after] = this.around();
+    this.parts.push({ before: `${before}<g shape-rendering="crispEdges">`, pixels, side, after: `</g>${after}` });
   }
 
   private add(shape: string): void {
+    this.parts.push(this.around().join(shape));
+  }
+
+  /** What comes before and after a shape that is drawn now. */
+  private around(): [before: string, after: string] {
     const alpha = this.globalAlpha === 1 ? '' : ` opacity="${this.globalAlpha}"`;
     const moved = this.moved();
-    this.parts.push(moved || alpha || this.clipping ? `<g${this.clipping}><g${moved}${alpha}>${shape}</g></g>` : shape);
+    return moved || alpha || this.clipping ? [`<g${this.clipping}><g${moved}${alpha}>`, '</g></g>'] : ['', ''];
   }
 
   private moved(): string {
@@ -141,6 +154,25 @@ export class SvgContext implements Style {
   }
 }
 
+/** A square of pixels that become rectangles when the document is written: there may be hundreds of thousands. */
+interface Pixels {
+  readonly before: string;
+  readonly pixels: Uint32Array;
+  readonly side: number;
+  readonly after: string;
+}
+
+function* drawnPixels({ pixels, side }: Pixels): Work<string[]> {
+  const all = yield* part(rectangles(pixels, side), 0, 0.5);
+  const textOf = ({ x, y, width, height, color }: Rectangle) =>
+    `<rect x="${x}" y="${y}" width="${width}" height="${height}" fill="${toCss(color)}"/>`;
+  return yield* part(
+    written(all.length, (i) => textOf(all[i])),
+    0.5,
+    1,
+  );
+}
+
 interface Rectangle {
   x: number;
   y: number;
@@ -150,7 +182,7 @@ interface Rectangle {
 }
 
 /** Rectangles of one color that make up a square of pixels: each line's runs, those that go on in the next line put together. */
-export function rectangles(pixels: Uint32Array, side: number): Rectangle[] {
+export function* rectangles(pixels: Uint32Array, side: number): Work<Rectangle[]> {
   const done: Rectangle[] = [];
   let open = new Map<number, Rectangle>();
   for (let y = 0; y < side; y++) {
@@ -171,6 +203,7 @@ export function rectangles(pixels: Uint32Array, side: number): Rectangle[] {
       x = end;
     }
     open = here;
+    yield (y + 1) / side;
   }
   return done;
 }

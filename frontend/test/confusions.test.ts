@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest';
-import { isMutual, rankedChanges, rankedConfusions } from '../src/confusions';
+import { everyConfusion, isMutual, rankedChanges, rankedConfusions } from '../src/confusions';
 import { wilson } from '../src/metrics';
+import { finished } from '../src/pieces';
 import { changesBetween } from '../src/significance';
 import { matrixFrom, matrixFromCells, NORMALIZATIONS, randomCounts, seeded, whole } from './samples';
 
@@ -29,6 +30,9 @@ describe('rankedConfusions', () => {
       const most = [0, 1, 5, 1000][round % 4];
       const matrix = { ...matrixFrom(counts), ...(rest === undefined ? {} : { rest }) };
       expect(rankedConfusions(matrix, by, most)).toEqual(sorted.slice(0, most).map(({ of }) => of));
+      const every = finished(everyConfusion(matrix, by));
+      const ranked = Array.from({ length: every.size }, (_, rank) => every.at(rank));
+      expect(ranked).toEqual(rankedConfusions(matrix, by, Number.POSITIVE_INFINITY));
       const among = new Set([...counts.keys()].filter(() => draw() < 0.3));
       const found = sorted.filter(({ of }) => among.has(of.trueClass) || among.has(of.predictedClass));
       expect(rankedConfusions(matrix, by, most, among)).toEqual(found.slice(0, most).map(({ of }) => of));

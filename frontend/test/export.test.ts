@@ -1,15 +1,16 @@
 import { describe, expect, test } from 'vitest';
 import {
-  cellRows,
-  cellRowsOfRuns,
   cellsOf,
-  changeRows,
-  classRows,
-  confusionRows,
+  cellTable,
+  cellTableOfRuns,
+  changeTable,
+  classTable,
+  confusionTable,
   csvOf,
-  denseRows,
+  denseTable,
   jsonOf,
   type Look,
+  type Table,
   TITLES,
   tableJsonOf,
   vegaLiteOf,
@@ -18,6 +19,7 @@ import { shortValue } from '../src/format';
 import { extentOf, type Matrix, type Normalize } from '../src/matrix';
 import { intervalOf, PER_CLASS, perClass, type ShareName, wilson } from '../src/metrics';
 import { paletteOf } from '../src/palette';
+import { finished, type Work } from '../src/pieces';
 import { type ColorScale, scaleOf } from '../src/scale';
 import { changesBetween } from '../src/significance';
 import { matrixFrom, matrixFromCells, NORMALIZATIONS, PETS, randomCounts, seeded, valueIn, whole } from './samples';
@@ -43,6 +45,20 @@ const HOSTILE = [
   '\ud83d',
 ];
 const SOURCE = { tag: 'val/"matrix"', run: 'run\\1', step: 12 };
+
+/** What work makes, as one text. */
+function textOf(work: Work<string[]>): string {
+  return finished(work).join('');
+}
+
+function tableOf([header, ...rows]: (string | number | boolean)[][]): Table {
+  return { header: header as string[], size: rows.length, row: (index) => rows[index] };
+}
+
+function rowsOf(table: Table | Work<Table>) {
+  const { header, size, row } = 'row' in table ? table : finished(table);
+  return [header, ...Array.from({ length: size }, (_, index) => row(index))];
+}
 
 /** Rows of fields, as RFC 4180 has them, less the apostrophes that keep spreadsheets from running them (docs/logs.md). */
 function parsedCsv(text: string): string[][] {
@@ -79,29 +95,28 @@ describe('csvOf', () => {
     for (let round = 0; round < 100; round++) {
       const columns = whole(draw, 2, 5);
       const field = () => (draw() < 0.5 ? HOSTILE[whole(draw, 0, HOSTILE.length - 1)] : whole(draw, -5, 1e6) / 8);
-      const rows = Array.from({ length: whole(draw, 0, 6) }, () => Array.from({ length: columns }, field));
-      expect(parsedCsv(csvOf(rows))).toEqual(rows.map((row) => row.map(String)));
+      const rows = Array.from({ length: whole(draw, 1, 40) }, () => Array.from({ length: columns }, field));
+      expect(parsedCsv(textOf(csvOf(tableOf(rows))))).toEqual(rows.map((row) => row.map(String)));
     }
   });
 
   test('a number is written so that it is the same when it is read', () => {
     const numbers = [0, -0.1, 1 / 3, 2 ** 53 - 1, 1e-300, 1e21];
-    expect(parsedCsv(csvOf([numbers]))[0].map(Number)).toEqual(numbers);
+    expect(parsedCsv(textOf(csvOf(tableOf([[], numbers]))))[1].map(Number)).toEqual(numbers);
   });
 
   test('no text is a formula for a spreadsheet, and each is another', () => {
     const formulas = ['=1+1', '+x', '-1+2', '@SUM(A1)', '\tx', '-inf', "'=1", "''-x"];
     const harmless = ["'tis", '-1', '+2.5e-3', '=', '-', 'a=1', ' =1'];
-    const fields = csvOf([[...formulas, ...harmless]])
+    const fields = textOf(csvOf(tableOf([[...formulas, ...harmless]])))
       .slice(0, -2)
       .split(',');
     expect(fields).toEqual([...formulas.map((text) => `'${text}`), ...harmless]);
-    expect(csvOf([[-1.5, Number.NEGATIVE_INFINITY, true]])).toBe('-1.5,-Infinity,true\r\n'); // numbers are no texts
+    expect(textOf(csvOf(tableOf([[-1.5, Number.NEGATIVE_INFINITY, true]])))).toBe('-1.5,-Infinity,true\r\n'); // numbers are no texts
   });
 
   test('what is undefined is empty', () => {
-    expect(csvOf([['a', Number.NaN, 0], []])).toBe('a,,0\r\n\r\n');
-    expect(csvOf([])).toBe('');
+    expect(textOf(csvOf(tableOf([['a'], ['b', Number.NaN, 0], []])))).toBe('a\r\nb,,0\r\n\r\n');
   });
 });
 
@@ -110,7 +125,7 @@ describe('tables', () => {
     for (let round = 0; round < 30; round++) {
       const counts = randomCounts(draw, whole(draw, 1, 12));
       const list = named(counts.length);
-      const [header, ...rows] = parsedCsv(csvOf(denseRows(matrixFrom(counts), list)));
+      const [header, ...rows] = parsedCsv(textOf(csvOf(denseTable(matrixFrom(counts), list))));
       expect(header).toEqual(['true \\ predicted', ...list.names]);
       expect(rows.map(([name]) => name)).toEqual(list.names);
       expect(rows.map(([, ...line]) => line.map(Number))).toEqual(counts);
@@ -120,8 +135,8 @@ describe('tables', () => {
   test('of the cells of several runs have the run and its step first', () => {
     const list = named(2);
     const [one, two] = [matrixFrom([[3, 1], [0, 2]]), matrixFrom([[0, 5], [0, 0]])]; // biome-ignore format: one line
-    const [header, ...rows] = cellRowsOfRuns([{ run: 'a', step: 4, matrix: one }, { run: 'b', step: 3, matrix: two }], list); // biome-ignore format: one line
-    expect(header).toEqual(['run', 'step', ...cellRows(one, list)[0]]);
+    const [header, ...rows] = rowsOf(cellTableOfRuns([{ run: 'a', step: 4, matrix: one }, { run: 'b', step: 3, matrix: two }], list)); // biome-ignore format: one line
+    expect(header).toEqual(['run', 'step', ...rowsOf(cellTable(one, list))[0]]);
     expect(rows.map((row) => row.slice(0, 5))).toEqual([
       ['a', 4, list.names[0], list.names[0], 3],
       ['a', 4, list.names[0], list.names[1], 1],
@@ -139,7 +154,7 @@ describe('tables', () => {
       expect([...cellsOf(matrix)]).toEqual(there);
 
       const list = named(counts.length);
-      const [header, ...rows] = parsedCsv(csvOf(cellRows(matrix, list)));
+      const [header, ...rows] = parsedCsv(textOf(csvOf(cellTable(matrix, list))));
       expect(header).toEqual(['true_class', 'predicted_class', 'count', 'share_of_true', 'share_of_predicted', 'share_of_all']);
       expect(rows).toEqual(
         there.map(({ row, column }) => [
@@ -156,7 +171,7 @@ describe('tables', () => {
       const counts = randomCounts(draw, whole(draw, 1, 8));
       const matrix = matrixFrom(counts);
       const list = named(counts.length);
-      const [header, ...rows] = parsedCsv(csvOf(classRows(matrix, list)));
+      const [header, ...rows] = parsedCsv(textOf(csvOf(classTable(matrix, list))));
       expect(new Set(header).size).toBe(header.length);
       for (const [index, row] of rows.entries()) {
         expect(row).toHaveLength(header.length);
@@ -183,7 +198,7 @@ describe('tables', () => {
         const counts = randomCounts(draw, whole(draw, 1, 9));
         const support = counts.map((line) => line.reduce((sum, count) => sum + count, 0));
         const list = named(counts.length);
-        const [header, ...rows] = confusionRows(matrixFrom(counts), list, by);
+        const [header, ...rows] = rowsOf(confusionTable(matrixFrom(counts), list, by));
         const share = ['share_of_true', 'share_of_true_low', 'share_of_true_high'];
         expect(header).toEqual(['true_class', 'predicted_class', 'count', ...share, 'reverse_count']);
         const rank = by === 'count' ? 2 : 4;
@@ -206,7 +221,7 @@ describe('tables', () => {
     for (const normalize of NORMALIZATIONS) {
       const [before, after] = [randomCounts(draw, 6, 0.8), randomCounts(draw, 6, 0.8)];
       const changes = changesBetween(matrixFrom(before), matrixFrom(after), normalize);
-      const [header, ...rows] = changeRows(changes, list, normalize);
+      const [header, ...rows] = rowsOf(changeTable(changes, list, normalize));
       const tested = ['p_value', 'adjusted_p_value', 'significant'];
       expect(header).toEqual(['true_class', 'predicted_class', 'before', 'after', changeOf[normalize], ...tested]);
       expect(rows).toHaveLength(changes.rows.length);
@@ -230,16 +245,16 @@ describe('tables', () => {
 
   test('as JSON are objects with what they are of, null where undefined', () => {
     const rows = [['a', 'b'], ['=x', Number.NaN], ['', 0.5]]; // biome-ignore format: one line
-    const read = JSON.parse(tableJsonOf(rows, SOURCE));
+    const read = JSON.parse(textOf(tableJsonOf(tableOf(rows), SOURCE)));
     expect(read).toEqual({ ...SOURCE, rows: [{ a: '=x', b: null }, { a: '', b: 0.5 }] }); // biome-ignore format: one line
   });
 
   test('of classes without names have their numbers', () => {
     const matrix = matrixFrom([[1, 2], [0, 3]]); // biome-ignore format: one line
     const list = { size: 2, names: null };
-    expect(denseRows(matrix, list)).toEqual([['true \\ predicted', '0', '1'], ['0', 1, 2], ['1', 0, 3]]); // biome-ignore format: one line
-    expect(cellRows(matrix, list).map((row) => row.slice(0, 3))).toEqual([['true_class', 'predicted_class', 'count'], ['0', '0', 1], ['0', '1', 2], ['1', '1', 3]]); // biome-ignore format: one line
-    expect(classRows(matrix, list).map(([name]) => name)).toEqual(['class', '0', '1']);
+    expect(rowsOf(denseTable(matrix, list))).toEqual([['true \\ predicted', '0', '1'], ['0', 1, 2], ['1', 0, 3]]); // biome-ignore format: one line
+    expect(rowsOf(cellTable(matrix, list)).map((row) => row.slice(0, 3))).toEqual([['true_class', 'predicted_class', 'count'], ['0', '0', 1], ['0', '1', 2], ['1', '1', 3]]); // biome-ignore format: one line
+    expect(rowsOf(classTable(matrix, list)).map(([name]) => name)).toEqual(['class', '0', '1']);
   });
 });
 
@@ -248,7 +263,7 @@ test('JSON holds the whole matrix, its names and where it comes from', () => {
     const counts = randomCounts(draw, whole(draw, 1, 12));
     const matrix = matrixFrom(counts);
     const list = round % 2 ? named(counts.length) : { size: counts.length, names: null };
-    const read = JSON.parse(jsonOf(matrix, list, SOURCE));
+    const read = JSON.parse(textOf(jsonOf(matrix, list, SOURCE)));
     expect(read).toMatchObject({ ...SOURCE, rows_are: 'true classes', num_classes: counts.length, class_names: list.names });
     const cells = read.rows.map((row: number, i: number) => [row, read.cols[i], read.counts[i]] as const);
     expect(matrixFromCells(read.num_classes, cells)).toEqual(matrix);
@@ -271,7 +286,7 @@ describe('vegaLiteOf', () => {
       const counts = randomCounts(draw, whole(draw, 1, 9));
       const { names, size } = named(counts.length);
       const matrix = matrixFrom(counts);
-      const { data, title } = JSON.parse(vegaLiteOf(matrix, { names, size }, SOURCE, look(matrix, normalize)));
+      const { data, title } = JSON.parse(textOf(vegaLiteOf(matrix, { names, size }, SOURCE, look(matrix, normalize))));
       const expected = counts.flatMap((line, row) =>
         line.flatMap((count, col) => {
           const value = valueIn(counts, normalize, row, col);
@@ -292,7 +307,7 @@ describe('vegaLiteOf', () => {
   ];
   const spec = (size = 3, normalize = NORMALIZATIONS[0]) => {
     const matrix = size === 3 ? matrixFrom(counts) : matrixFromCells(size, [[0, 1, 1]]);
-    return JSON.parse(vegaLiteOf(matrix, { size, names: size === 3 ? PETS : null }, SOURCE, look(matrix, normalize)));
+    return JSON.parse(textOf(vegaLiteOf(matrix, { size, names: size === 3 ? PETS : null }, SOURCE, look(matrix, normalize))));
   };
 
   test('rows are the true classes, columns the predicted; all of them, in their order, also those without a cell', () => {
@@ -338,7 +353,7 @@ describe('vegaLiteOf', () => {
         const matrix = matrixFrom(randomCounts(draw, 12, 0.7));
         const palette = paletteOf(name, dark);
         const shown = { ...look(matrix, 'true', dark, color), palette };
-        const { layer, data, background } = JSON.parse(vegaLiteOf(matrix, named(12), SOURCE, shown));
+        const { layer, data, background } = JSON.parse(textOf(vegaLiteOf(matrix, named(12), SOURCE, shown)));
         expect(background).toBe(shown.page);
         const scale = scaleOf(shown.extent, color);
         for (const { value, part, ink } of data.values as { value: number; part: 'correct' | 'wrong'; ink: string }[]) {
@@ -364,7 +379,7 @@ describe('vegaLiteOf', () => {
 
   test('what is summed up as one has a color of its own', () => {
     const matrix = { ...matrixFrom(counts), rest: 2 };
-    const { layer, data } = JSON.parse(vegaLiteOf(matrix, { size: 3, names: PETS }, SOURCE, look(matrix, 'counts')));
+    const { layer, data } = JSON.parse(textOf(vegaLiteOf(matrix, { size: 3, names: PETS }, SOURCE, look(matrix, 'counts'))));
     expect(data.values.map(({ part }: { part: string }) => part)).toEqual(['correct', 'wrong', 'wrong', 'rest']);
     expect(layer[2].transform).toEqual([{ filter: "datum.part === 'rest'" }]);
     expect(layer[2].encoding.color.value).toMatch(/^#[0-9a-f]{6}$/);

@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
-import { breath, inSlices, scan, summaryOf } from '../src/history';
+import { scan, summaryOf } from '../src/history';
 import { extentOf, type Matrix } from '../src/matrix';
 import { wholeMetrics } from '../src/metrics';
 import { Series } from '../src/series';
@@ -48,55 +48,6 @@ test('a summary is of its matrix', () => {
     expect([...truePositives]).toEqual([...matrix.diagonal]);
     for (const normalize of NORMALIZATIONS) expect(extents[normalize]).toEqual(extentOf(matrix, normalize));
   }
-});
-
-describe('inSlices', () => {
-  function* counted(to: number, seen: number[]): Generator<number, string> {
-    for (let i = 1; i <= to; i++) {
-      seen.push(i);
-      yield i / to;
-    }
-    return 'done';
-  }
-
-  test('gives the result, and tells every progress on the way', async () => {
-    const told: number[] = [];
-    expect(await inSlices(counted(4, []), () => true, (progress) => told.push(progress))).toBe('done'); // biome-ignore format: one line
-    expect(told).toEqual([0.25, 0.5, 0.75, 1]);
-  });
-
-  test('lets the page do other things, but not after every piece', async () => {
-    clock(5);
-    const page = turns();
-    const at: number[] = [];
-    await inSlices(counted(30, []), () => true, () => at.push(page.count)); // biome-ignore format: one line
-    page.stop();
-    const slices = new Set(at).size;
-    expect(slices).toBeGreaterThan(5);
-    expect(slices).toBeLessThan(20);
-  });
-
-  test('ends, without a result, when it is no longer wanted', async () => {
-    clock(5);
-    const seen: number[] = [];
-    let wanted = true;
-    const tell = (progress: number) => {
-      if (progress >= 0.1) wanted = false;
-    };
-    expect(await inSlices(counted(100, seen), () => wanted, tell)).toBeNull();
-    expect(seen.length).toBeGreaterThanOrEqual(10);
-    expect(seen.length).toBeLessThan(20);
-  });
-});
-
-test('the page breathes when it is idle, where it can tell', async () => {
-  const asked: unknown[] = [];
-  vi.stubGlobal('requestIdleCallback', (callback: () => void, options: object) => {
-    asked.push(options);
-    callback();
-  });
-  await breath();
-  expect(asked).toEqual([{ timeout: 100 }]);
 });
 
 let server: Server;

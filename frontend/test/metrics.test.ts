@@ -1,6 +1,5 @@
 import { readFileSync } from 'node:fs';
 import { describe, expect, test } from 'vitest';
-import { finished } from '../src/history';
 import type { Matrix } from '../src/matrix';
 import {
   type Interval,
@@ -15,6 +14,7 @@ import {
   wholeMetrics,
   wilson,
 } from '../src/metrics';
+import { finished } from '../src/pieces';
 import { matrixFrom, matrixFromCells, RECORDS, randomCounts, seeded, whole } from './samples';
 
 type Golden<T> = T | null;

@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { packed, toCss } from '../src/palette';
+import { finished } from '../src/pieces';
 import { escaped, rectangles, SvgContext } from '../src/svg';
 import { pixelDifference, seeded, whole } from './samples';
 
@@ -99,7 +100,7 @@ function shapesIn(svg: SvgContext): Shape[] {
       for (const child of children) if (typeof child !== 'string') visit(child, here);
     } else shapes.push({ ...element, text: children.join(''), ...here });
   };
-  visit(parsed(svg.toString()), { at: (point) => point, opacity: 1, clip: null });
+  visit(parsed(finished(svg.texts()).join('')), { at: (point) => point, opacity: 1, clip: null });
   return shapes.slice(1); // the first is the ground
 }
 
@@ -119,7 +120,7 @@ describe('rectangles', () => {
       });
       const painted = new Uint32Array(side * side);
       let area = 0;
-      for (const { x, y, width, height, color } of rectangles(pixels, side)) {
+      for (const { x, y, width, height, color } of finished(rectangles(pixels, side))) {
         area += width * height;
         for (let row = y; row < y + height; row++) painted.fill(color, row * side + x, row * side + x + width);
       }
@@ -129,16 +130,16 @@ describe('rectangles', () => {
   });
 
   test('are as large as runs of the same width allow', () => {
-    expect(rectangles(new Uint32Array(49).fill(7), 7)).toEqual([{ x: 0, y: 0, width: 7, height: 7, color: 7 }]);
+    expect(finished(rectangles(new Uint32Array(49).fill(7), 7))).toEqual([{ x: 0, y: 0, width: 7, height: 7, color: 7 }]);
     const squares = Uint32Array.from({ length: 64 }, (_, at) => (Math.floor((at % 8) / 4) + 2 * Math.floor(at / 32)) % 3);
-    expect(rectangles(squares, 8)).toHaveLength(4);
-    expect(rectangles(Uint32Array.of(1, 1, 1, 2), 2)).toHaveLength(3);
+    expect(finished(rectangles(squares, 8))).toHaveLength(4);
+    expect(finished(rectangles(Uint32Array.of(1, 1, 1, 2), 2))).toHaveLength(3);
   });
 });
 
 describe('SvgContext', () => {
   test('is a picture of its size on its ground', () => {
-    const { name, attributes, children } = parsed(new SvgContext(320, 200.5, 'rgb(1, 2, 3)').toString());
+    const { name, attributes, children } = parsed(finished(new SvgContext(320, 200.5, 'rgb(1, 2, 3)').texts()).join(''));
     expect(name).toBe('svg');
     expect(attributes).toEqual({ xmlns: 'http://www.w3.org/2000/svg', width: '320', height: '200.5', viewBox: '0 0 320 200.5' });
     const [ground, ...more] = children.filter((child) => typeof child !== 'string');
@@ -164,7 +165,7 @@ describe('SvgContext', () => {
       for (let row = y; row < y + height; row++) painted.fill(color, row * side + x, row * side + x + width);
     }
     expect(pixelDifference(painted, expected, side)).toBeNull();
-    expect(svg.toString()).toContain('<g shape-rendering="crispEdges">'); // no seams between them
+    expect(finished(svg.texts()).join('')).toContain('<g shape-rendering="crispEdges">'); // no seams between them
   });
 
   const HOSTILE = [

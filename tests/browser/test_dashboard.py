@@ -1,5 +1,6 @@
 """What a user does in the tab: open, choose, scrub, point, press keys, zoom, and read."""
 
+import json
 import re
 import time
 from collections.abc import Iterator
@@ -225,6 +226,32 @@ def test_a_slider_that_comes_back_shows_what_it_showed(tab: Any) -> None:
     assert pixels(tab) not in (first, shares)
     tab.choose("Normalize", "Counts")
     wait_until(lambda: pixels(tab) == first)
+
+
+SEEN = """(body) => {
+  window.bars = [];
+  new MutationObserver(() => {
+    for (const bar of document.querySelectorAll('progress[aria-label="Making the file"]')) window.bars.push(bar.value);
+  }).observe(body, { subtree: true, childList: true, attributes: true });
+}"""
+
+
+def test_a_large_file_is_made_piece_by_piece_with_a_bar(tab: Any) -> None:
+    tab.choose("Tag", "ten thousand")
+    tab.frame.locator("body").evaluate(SEEN)
+    tab.frame.get_by_label("Export").click()
+    with tab.page.expect_download() as download:
+        tab.frame.get_by_role("button", name="Confusions, ranked, JSON", exact=True).click()
+    made = json.loads(Path(download.value.path()).read_bytes())
+    matrix = many_classes(10_000, seed=made["step"])
+    counts = [row["count"] for row in made["rows"]]
+    assert counts == sorted(counts, reverse=True)
+    assert sum(counts) == matrix.total - sum(matrix.true_positives)
+    expect(tab.frame.get_by_role("progressbar", name="Making the file")).to_have_count(0)
+    bars = tab.frame.locator("body").evaluate("() => bars")
+    assert len(set(bars)) > 3, "the page could do other things in between"
+    assert bars == sorted(bars)
+    tab.page.keyboard.press("Escape")
 
 
 def test_the_wheel_zooms_where_it_points_and_a_double_click_fits(tab: Any) -> None:

@@ -1,26 +1,28 @@
 // The menu that saves what is shown: as a picture, as tables, as a chart for elsewhere.
 
+import { signal } from '@preact/signals';
 import { Download } from 'lucide';
 import { Fragment } from 'preact';
-import { useState } from 'preact/hooks';
 import {
-  cellRows,
-  cellRowsOfRuns,
-  changeRows,
-  classRows,
-  confusionRows,
+  cellTable,
+  cellTableOfRuns,
+  changeTable,
+  classTable,
+  confusionTable,
   csvOf,
-  denseRows,
+  denseTable,
   jsonOf,
-  type Rows,
+  type Table,
   TITLES,
   tableJsonOf,
   vegaLiteOf,
 } from '../export';
 import { color, dark, normalize, palette, ranking, view } from '../look';
 import { cutInTheMiddle } from '../marks';
+import type { Matrix } from '../matrix';
+import { inSlices, part, type Work } from '../pieces';
 import { baselinePane, changes, classes, extent, type Pane, panes, seenClasses, subjectPane } from '../seen';
-import { changesBetween } from '../significance';
+import { comparison } from '../significance';
 import { step, tag } from '../state';
 import { SvgContext } from '../svg';
 import { keyIn, paintAt, paragraph } from './key';
@@ -36,6 +38,9 @@ const NAMES = 22;
 const NAME = 12;
 const LEAST_WIDTH = 400;
 const PICTURE_DETAIL = 2;
+const TOGETHER = 100;
+/** The share of the work after which a file is there as texts. */
+const WRITTEN = 0.8;
 interface Item {
   readonly text: string;
   /** Why it cannot be saved, where it cannot. */
@@ -43,16 +48,19 @@ interface Item {
   readonly save: () => void;
 }
 
+/** How far the file is that is being made; null when there is none. */
+const saving = signal<number | null>(null);
+const problem = signal('');
+
 export function ExportMenu() {
-  const [problem, setProblem] = useState('');
-  const picture = (text: string, make: (name: string) => void): Item => ({
+  const picture = (text: string, type: string, make: () => Work<Blob | Promise<Blob>>): Item => ({
     text,
     save: () => {
-      setProblem(drawings.size > 0 ? '' : 'Nothing is drawn here that could be saved as a picture');
-      if (drawings.size > 0) make(pictureName());
+      if (drawings.size > 0) save(`${pictureName()}.${type}`, make());
+      else problem.value = 'Nothing is drawn here that could be saved as a picture';
     },
   });
-  const rows: [text: string, ...items: Item[]][] = [['Picture', picture('PNG', savePng), picture('SVG', saveSvg)]];
+  const rows: [text: string, ...items: Item[]][] = [['Picture', picture('PNG', 'png', png), picture('SVG', 'svg', svg)]];
   const pane = subjectPane.value;
   const all = panes.value.flatMap(({ run, step: at, matrix }) => (matrix && at !== null ? [{ run, step: at, matrix }] : []));
   if (all.length > 1) rows.push(['Cells, run by run', ...ofAll(all)]);
@@ -84,7 +92,8 @@ export function ExportMenu() {
           </Fragment>
         ))}
       </div>
-      <p role="alert">{problem}</p>
+      {saving.value !== null && <progress aria-label="Making the file" value={saving.value} max={1} />}
+      <p role="alert">{problem.value}</p>
     </Menu>
   );
 }
@@ -95,25 +104,9 @@ function tablesOf(pane: Pane, matrix: NonNullable<Pane['matrix']>): [text: strin
   const whole = pane.whole ?? matrix;
   const source = { tag: tag.value, run: pane.run, step: pane.step ?? 0 };
   const name = nameOfFile(source.tag, source.run, source.step);
-  const csv = (end: string, rows: () => Rows, cannot?: string): Item => ({
-    text: 'CSV',
-    cannot,
-    save: () => save(`${name}${end}.csv`, 'text/csv', csvOf(rows())),
-  });
-  const json = (end: string, content: () => string, text = 'JSON'): Item => ({
-    text,
-    save: () => save(`${name}${end}.json`, 'application/json', content()),
-  });
-  const table = (end: string, rows: () => Rows, about: object = {}): Item[] => [
-    csv(end, rows),
-    json(end, () => tableJsonOf(rows(), { ...source, ...about })),
-  ];
   const base = baselinePane.value;
   const before = base?.matrix;
   const since = before && { run: base.run, step: base.step };
-  // Of large matrices perhaps not yet compared: now it is waited for.
-  const changed = () =>
-    before ? changeRows(changes.value ?? changesBetween(before, matrix, normalize.value), list, normalize.value) : [];
   const look = () => ({
     normalize: normalize.value,
     color: color.value,
@@ -122,46 +115,98 @@ function tablesOf(pane: Pane, matrix: NonNullable<Pane['matrix']>): [text: strin
     page: page(),
     text: INK[dark.value ? 'dark' : 'light'].text,
   });
+  const ranked = () => confusionTable(whole, classes.value, ranking.value === 'rate' ? 'rate' : 'count');
   return [
     [
       'Matrix',
-      csv('', () => denseRows(matrix, list), list.size > DENSE_AT_MOST ? `Up to ${DENSE_AT_MOST} classes` : undefined),
-      json('', () => jsonOf(matrix, list, source)),
+      {
+        ...csv(name, () => denseTable(matrix, list)),
+        cannot: list.size > DENSE_AT_MOST ? `Up to ${DENSE_AT_MOST} classes` : undefined,
+      },
+      json(name, () => jsonOf(matrix, list, source)),
     ],
-    ['Cells that are not zero', csv('-cells', () => cellRows(matrix, list))],
-    ['Classes with metrics', ...table('-classes', () => classRows(whole, classes.value))],
-    [
-      'Confusions, ranked',
-      ...table('-confusions', () => confusionRows(whole, classes.value, ranking.value === 'rate' ? 'rate' : 'count')),
-    ],
-    ...(since
+    ['Cells that are not zero', csv(`${name}-cells`, () => cellTable(matrix, list))],
+    ['Classes with metrics', ...csvAndJson(`${name}-classes`, () => classTable(whole, classes.value), source)],
+    ['Confusions, ranked', ...csvAndJson(`${name}-confusions`, ranked, source)],
+    ...(before && since
       ? [
           [
             'Changes since the baseline',
-            ...table(nameOfFile('-since', since.run, since.step), changed, { baseline: since, normalize: normalize.value }),
+            ...csvAndJson(name + nameOfFile('-since', since.run, since.step), () => changed(before, matrix), {
+              ...source,
+              baseline: since,
+              normalize: normalize.value,
+            }),
           ] as [string, ...Item[]],
         ]
       : []),
-    ['Chart', json('.vl', () => vegaLiteOf(matrix, list, source, look()), 'Vega-Lite')],
+    ['Chart', json(`${name}.vl`, () => vegaLiteOf(matrix, list, source, look()), 'Vega-Lite')],
   ];
 }
 
+/** Of large matrices perhaps not yet compared: now it is waited for. */
+function* changed(before: Matrix, after: Matrix): Work<Table> {
+  const [of, list] = [normalize.value, seenClasses.value];
+  const found = changes.value ?? (yield* part(comparison(before, after, of), 0, 0.5));
+  return yield* changeTable(found, list, of);
+}
+
 /** The cells of every run, as Compare and the small multiples show them. */
-function ofAll(all: Parameters<typeof cellRowsOfRuns>[0]): Item[] {
+function ofAll(all: Parameters<typeof cellTableOfRuns>[0]): Item[] {
   const name = nameOfFile(tag.value, 'runs', step.value, 'cells');
-  const rows = () => cellRowsOfRuns(all, seenClasses.value);
-  return [
-    { text: 'CSV', save: () => save(`${name}.csv`, 'text/csv', csvOf(rows())) },
-    { text: 'JSON', save: () => save(`${name}.json`, 'application/json', tableJsonOf(rows(), { tag: tag.value })) },
-  ];
+  return csvAndJson(name, () => cellTableOfRuns(all, seenClasses.value), { tag: tag.value });
+}
+
+function csvAndJson(name: string, table: () => Table | Work<Table>, about: object): Item[] {
+  return [csv(name, table), json(name, () => tableJsonOf(table(), about))];
+}
+
+function csv(name: string, table: () => Table | Work<Table>): Item {
+  return { text: 'CSV', save: () => save(`${name}.csv`, blobOf('text/csv', csvOf(table()))) };
+}
+
+function json(name: string, make: () => Work<string[]>, text = 'JSON'): Item {
+  return { text, save: () => save(`${name}.json`, blobOf('application/json', make())) };
 }
 
 function nameOfFile(...parts: readonly (string | number | null)[]): string {
   return parts.join('-').replaceAll(/[^\p{L}\p{N}_.-]+/gu, '_');
 }
 
-function save(name: string, type: string, content: BlobPart): void {
-  const url = URL.createObjectURL(new Blob([content], { type }));
+/** As bytes these texts take as long as they are long, so they become them a few at a time. */
+function* blobOf(type: string, work: Work<string[]>): Work<Blob> {
+  const texts = yield* part(work, 0, WRITTEN);
+  const blobs: Blob[] = [];
+  for (let i = 0; i < texts.length; i += TOGETHER) {
+    blobs.push(new Blob(texts.slice(i, i + TOGETHER)));
+    yield WRITTEN + (1 - WRITTEN) * (i / texts.length);
+  }
+  return new Blob(blobs, { type });
+}
+
+/** Makes a file, one at a time, while the page goes on, and saves it. */
+async function save(name: string, work: Work<Blob | Promise<Blob>>): Promise<void> {
+  if (saving.value !== null) return;
+  saving.value = 0;
+  problem.value = '';
+  try {
+    const made = await inSlices(
+      work,
+      () => true,
+      (progress) => {
+        saving.value = progress;
+      },
+    );
+    download(name, (await made) as Blob);
+  } catch (error) {
+    problem.value = `${name} could not be made: ${(error as Error).message}`;
+  } finally {
+    saving.value = null;
+  }
+}
+
+function download(name: string, content: Blob): void {
+  const url = URL.createObjectURL(content);
   const link = document.createElement('a');
   link.href = url;
   link.download = name;
@@ -201,7 +246,7 @@ function notes(): string {
 }
 
 /** All drawings as they lie on the page, under one title, over one key. */
-function composed(): { width: number; height: number; paint: (surface: Surface) => void } {
+function composed(): { width: number; height: number; paint: (surface: Surface) => Work<void> } {
   const all = [...drawings].map(([run, one]) => ({ ...one, run, box: one.element.getBoundingClientRect() }));
   const left = Math.min(...all.map(({ box }) => box.left));
   const top = Math.min(...all.map(({ box }) => box.top));
@@ -214,13 +259,14 @@ function composed(): { width: number; height: number; paint: (surface: Surface) 
   return {
     width: wide + 2 * EDGE,
     height: EDGE + head + high + 12 + key.height + EDGE,
-    paint: (surface) => {
+    *paint(surface) {
       let y = EDGE;
       for (const one of above) {
         paintAt(surface, EDGE, y, one.paint);
         y += one.height;
       }
-      for (const { run, box, left: inset, width: own, draw } of all) {
+      for (const [i, { run, box, left: inset, width: own, draw }] of all.entries()) {
+        yield i / all.length;
         paintAt(surface, EDGE + box.left - left, EDGE + head + box.top - top, (here) => {
           if (named) {
             here.font = `500 ${NAME}px ${FONT}`;
@@ -243,14 +289,14 @@ function page(): string {
   return getComputedStyle(document.documentElement).backgroundColor;
 }
 
-function saveSvg(name: string): void {
+function* svg(): Work<Blob> {
   const { width, height, paint } = composed();
-  const svg = new SvgContext(width, height, page());
-  paint(svg);
-  save(`${name}.svg`, 'image/svg+xml', svg.toString());
+  const surface = new SvgContext(width, height, page());
+  yield* part(paint(surface), 0, 0.2);
+  return yield* part(blobOf('image/svg+xml', surface.texts()), 0.2, 1);
 }
 
-function savePng(name: string): void {
+function* png(): Work<Promise<Blob>> {
   const { width, height, paint } = composed();
   const canvas = document.createElement('canvas');
   canvas.width = width * PICTURE_DETAIL;
@@ -259,6 +305,8 @@ function savePng(name: string): void {
   context.scale(PICTURE_DETAIL, PICTURE_DETAIL);
   context.fillStyle = page();
   context.fillRect(0, 0, width, height);
-  paint(context);
-  canvas.toBlob((blob) => blob && save(`${name}.png`, 'image/png', blob), 'image/png');
+  yield* paint(context);
+  return new Promise((resolve, reject) => {
+    canvas.toBlob((blob) => (blob ? resolve(blob) : reject(new Error('the picture is too large'))), 'image/png');
+  });
 }
