@@ -112,20 +112,27 @@ const LEAST_KEPT = 200; // not the minimap
 const kept = new Map<Matrix, { look: string; pixels: Uint32Array }>();
 
 /** Draws a matrix as `look` says, or gives the pixels of the last time. */
-function drawOrRecall(pixels: Uint32Array, side: number, camera: Camera, picture: Picture, look: string): void {
+function drawOrRecall(
+  pixels: Uint32Array,
+  side: number,
+  camera: Camera,
+  picture: Picture,
+  look: string,
+): Uint32Array | undefined {
   const { matrix } = picture;
   if (matrix.numClasses < MANY || camera.k > 1 || side < LEAST_KEPT) {
     drawCells(pixels, side, camera, picture);
-    return;
+    return undefined;
   }
   const known = kept.get(matrix);
   kept.delete(matrix);
   const isSame = known?.look === look && known.pixels.length === pixels.length;
-  if (isSame) pixels.set(known.pixels);
-  else drawCells(pixels, side, camera, picture);
-  kept.set(matrix, isSame ? known : { look, pixels: pixels.slice() });
+  const shown = isSame ? known.pixels : new Uint32Array(pixels.length);
+  if (!isSame) drawCells(shown, side, camera, picture);
+  kept.set(matrix, { look, pixels: shown });
   const most = Math.min(MOST_KEPT.pictures, MOST_KEPT.bytes / pixels.byteLength);
   for (const oldest of kept.keys()) if (kept.size > most) kept.delete(oldest);
+  return shown;
 }
 
 type Marks = ((row: number, column: number) => boolean) | null;

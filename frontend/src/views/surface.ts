@@ -59,8 +59,9 @@ export function paintPixels(surface: Surface, side: number, view: Camera, size: 
   const detail = size < 1 ? 1 : surface.getTransform().a;
   const pixels = Math.round(side * detail);
   const factor = pixels / side;
-  const { canvas, context, image } = scratchOf(pixels);
-  draw(new Uint32Array(image.data.buffer), pixels, { x: view.x * factor, y: view.y * factor, k: view.k });
+  const { canvas, context, image: own } = scratchOf(pixels);
+  const others = draw(new Uint32Array(own.data.buffer), pixels, { x: view.x * factor, y: view.y * factor, k: view.k });
+  const image = others ? new ImageData(new Uint8ClampedArray(others.buffer as ArrayBuffer), pixels) : own;
   const { a, e, f } = surface.getTransform();
   if (detail === a && Number.isInteger(e) && Number.isInteger(f)) {
     surface.putImageData(image, e, f); // one copy less
