@@ -89,7 +89,7 @@ def main(argv: Sequence[str] | None = None) -> int:
             return code
         except BrokenPipeError:  # the reader of our output has had enough
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-            return 0
+            return int(getattr(args, "exit_code", 0))
         except KeyboardInterrupt:
             return INTERRUPTED
         except OSError as error:
@@ -249,13 +249,16 @@ def _at_least(least: int) -> Any:
 
 
 def _names(text: str) -> list[str]:
-    if not text.startswith("@"):
-        return text.split(",")
-    try:
-        with open(text[1:], encoding="utf-8") as file:
-            return file.read().splitlines()
-    except OSError as error:
-        raise argparse.ArgumentTypeError(f"{text[1:]}: {error.strerror}") from None
+    names = text.split(",")
+    if text.startswith("@"):
+        try:
+            with open(text[1:], encoding="utf-8") as file:
+                names = file.read().splitlines()
+        except OSError as error:
+            raise argparse.ArgumentTypeError(f"{text[1:]}: {error.strerror}") from None
+    if "" in names:
+        raise argparse.ArgumentTypeError(f"expected a name for each class, got an empty one, number {names.index('') + 1} of {len(names)}")
+    return names
 
 
 def _columns(text: str) -> dict[str, str]:

@@ -24,6 +24,7 @@ from tb_confmat_plugin.terminal import Progress, count, draw_matrix, printable, 
 
 _MAIN_METRICS = ("accuracy", "balanced_accuracy", "f1_macro", "matthews_corrcoef", "cohen_kappa")
 _MAIN_CLASS_METRICS = ("support", "predicted", "precision", "recall", "f1")
+_ROUNDING = 1e-12  # of the difference of two shares: a fall from 100 to 95 of 100 is none of more than 0.05
 _COUNTS = frozenset(("steps", "classes", "samples", "total", "support", "predicted"))
 
 # Options of `convert` that do not go with each source.
@@ -126,29 +127,34 @@ def diff_command(args: argparse.Namespace) -> int:
         run, step = _endpoint(text, {logged.run for logged in found})
         pair += _picked(found, run, args.tag, step, single=True)
     before, after = pair
+    if bound is not None:  # of a damaged log an earlier step would pass for the last
+        read_confusion_matrices(args.logdir, run=[before.run, after.run], tag=before.tag, errors="raise")
     first, second, differ = aligned(before.matrix, after.matrix)
     if differ is not None:
         print(f"tb-confmat: {printable(differ)}", file=sys.stderr)
     classes, cells = class_changes(first, second, args.metric), cell_changes(first, second)
     worse = [] if bound is None else [change for change in classes if _is_worse(change, bound, args.significant)]
-    if args.format == "json":
-        _print_json(_diff_object(before, after, args.metric, classes, cells, worse))
-    else:
-        _print_diff(before, after, args, classes, cells)
-    for change in worse:
-        fall = f"fell by {-change.change:.3f}, from {change.before:.3f} to {change.after:.3f}, more than {bound:g}"
-        if math.isnan(change.after):
-            reason = "the class has no samples" if args.metric == "recall" else "the class is never predicted"
-            fall = f"was {change.before:.3f} and is undefined now: {reason}"
-        print(f"tb-confmat: worse: {printable(change.true)}: {args.metric} {fall}", file=sys.stderr)
-    return WORSE if worse else 0
+    args.exit_code = WORSE if worse else 0  # also if nobody reads on
+    try:
+        if args.format == "json":
+            _print_json(_diff_object(before, after, args.metric, classes, cells, worse))
+        else:
+            _print_diff(before, after, args, classes, cells)
+    finally:
+        for change in worse:
+            fall = f"fell by {-change.change:.3f}, from {change.before:.3f} to {change.after:.3f}, more than {bound:g}"
+            if math.isnan(change.after):
+                reason = "the class has no samples" if args.metric == "recall" else "the class is never predicted"
+                fall = f"was {change.before:.3f} and is undefined now: {reason}"
+            print(f"tb-confmat: worse: {printable(change.true)}: {args.metric} {fall}", file=sys.stderr)
+    return int(args.exit_code)
 
 
 def _is_worse(change: Change, bound: float, significant: bool) -> bool:
     """Whether it makes the command fail; what became undefined does, as no test can say that it is as good as before."""
     if math.isnan(change.after):
         return not math.isnan(change.before)
-    return change.change < -bound and (change.significant or not significant)
+    return change.change < -bound - _ROUNDING and (change.significant or not significant)
 
 
 def _endpoint(text: str, runs: set[str]) -> tuple[str | None, int | str]:

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from tensorboard.compat.proto.event_pb2 import Event
+from tensorboard.compat.proto.event_pb2 import Event, SessionLog
 from tensorboard.util.tensor_util import make_ndarray
 
 from tb_confmat_plugin.classes import Classes
@@ -112,7 +112,7 @@ def convert_scalars(
     """
     if missing not in MISSING:
         raise ValueError(f"expected missing as one of {', '.join(map(repr, MISSING))}, got {missing!r}")
-    patterns = [_compiled(each, class_names) for each in ((pattern,) if pattern else PATTERNS)]
+    patterns = [_Pattern(each, class_names) for each in ((pattern,) if pattern else PATTERNS)]
     series, seen = _scalars(logdir, patterns, part(progress, 0, 2))
     if not series:
         names = ", ".join(map(repr, sorted(seen)[:5]))
@@ -131,6 +131,8 @@ def convert_scalars(
     for number, ((run, its_tag), steps) in enumerate(sorted(series.items())):
         place = f"run {run!r}, tag {tag or its_tag!r}"
         classes, index_of = _classes_of(place, steps, class_names, first_class)
+        if transposed and any(isinstance(each, int) for each in index_of):
+            raise ValueError(f"{place}: outcomes say themselves which class is the true one; leave out --transposed")
         skipped = []
         for step, cells in over(sorted(steps.items()), part(tell, number, len(series))):
             matrix = _matrix(f"{place}, step {step}", cells, classes, index_of, transposed, missing, weights)
@@ -148,6 +150,10 @@ class _Scalar:
     name: str
     value: float
     wall_time: float
+    run: str  # whose directory it is in: of curves of add_scalars one of its own
+    path: str
+    times: int  # so often it was logged in this file
+    again: bool  # whether it was logged before
 
 
 # A class as it stands in the name of a scalar: its number or name, or its index where the outcome told it.
@@ -160,7 +166,7 @@ _Place = tuple[str, str, str, _Said, _Said]  # run, name, tag, true and predicte
 def _refuse_unknown_names(patterns: Sequence[str], seen: set[str], class_names: Sequence[str] | None) -> None:
     """Tells of scalars that would fit if what they have in place of numbers were names of classes."""
     for pattern in patterns:
-        anything, _ = _compiled(pattern, class_names, known=False)
+        anything = _Pattern(pattern, class_names, known=False).longest_first
         for name in sorted(seen):
             if (found := anything.fullmatch(name)) and "i" in (groups := found.groupdict()):
                 raise ValueError(
@@ -169,28 +175,46 @@ def _refuse_unknown_names(patterns: Sequence[str], seen: set[str], class_names: 
                 )
 
 
-def _compiled(pattern: str, class_names: Sequence[str] | None, *, known: bool = True) -> tuple[re.Pattern[str], str]:
-    """What the names must match, and the tag where they do not tell it; classes may be called anything if they are not known."""
-    names = "|".join(map(re.escape, sorted(class_names or (), key=len, reverse=True))) if known else ".+"
-    number = r"0|[1-9]\d*"
-    groups = {
-        "{tag}": "(?P<tag>.+?)",
-        "{i}": rf"(?P<i>{number}{'|' * bool(names)}{names})",
-        "{j}": rf"(?P<j>{number}{'|' * bool(names)}{names})",
-        "{outcome}": f"(?P<outcome>{_OUTCOME})",
-    }
-    used = [group for group in groups if group in pattern]
-    if {"{i}", "{j}", "{outcome}"} & set(used) not in ({"{i}", "{j}"}, {"{outcome}"}) or any(pattern.count(group) > 1 for group in used):
-        raise ValueError(f"expected a pattern with {{i}} and {{j}}, or with {{outcome}}, each once, got {pattern!r}")
-    parts = re.split(r"(\{(?:tag|i|j|outcome)\})", pattern)
-    literal = parts[0].strip(_SEPARATORS)
-    if not literal and "{tag}" not in used:
-        literal = "confusion_matrix"
-    return re.compile("".join(groups.get(part) or re.escape(part) for part in parts)), literal
+class _Pattern:
+    """What the names of scalars must be like; classes may be called anything if they are not known."""
+
+    def __init__(self, text: str, class_names: Sequence[str] | None, *, known: bool = True) -> None:
+        used = re.findall(r"\{(tag|i|j|outcome)\}", text)
+        if {"i", "j", "outcome"} & set(used) not in ({"i", "j"}, {"outcome"}) or len(used) > len(set(used)):
+            raise ValueError(f"expected a pattern with {{i}} and {{j}}, or with {{outcome}}, each once, got {text!r}")
+        self.text = text
+        names = [re.escape(name) for name in sorted(class_names or (), key=len)] if known else [".+"]
+        # Where a name can be taken apart in several ways, these two find different ones.
+        self.longest_first = self._expression([r"[1-9]\d*", "0", *names[::-1]], ".+")
+        self.shortest_first = self._expression([*names, r"[1-9]\d*?", "0"], ".+?")
+        # The tag where the names do not tell it: what they begin with.
+        parts = re.split(r"[{[(<]", text)
+        self.tag = parts[0].strip(_SEPARATORS) or "confusion_matrix"
+
+    def _expression(self, classes: Sequence[str], tag: str) -> re.Pattern[str]:
+        groups = {"{tag}": f"(?P<tag>{tag})", "{outcome}": f"(?P<outcome>{_OUTCOME})"}
+        groups |= {f"{{{each}}}": f"(?P<{each}>{'|'.join(classes)})" for each in "ij"}
+        parts = re.split(r"(\{(?:tag|i|j|outcome)\})", self.text)
+        return re.compile("".join(groups.get(part) or re.escape(part) for part in parts))
+
+    def meaning(self, name: str) -> tuple[str, _Said, _Said] | None:
+        """Tag, true and predicted class of a scalar; None if it is not called like this."""
+        found, other = self.longest_first.fullmatch(name), self.shortest_first.fullmatch(name)
+        if not found or not other:
+            return None
+        groups = found.groupdict()
+        if groups != other.groupdict():
+            ways = " or ".join(", ".join(f"{key} {value!r}" for key, value in each.groupdict().items()) for each in (other, found))
+            raise ValueError(f"{name!r} is like {self.text} in more than one way: {ways}; nobody but you can tell which")
+        tag = groups.get("tag", self.tag)
+        if "outcome" in groups:
+            words = groups["outcome"].lower().split("_")
+            return tag, *_OUTCOMES[words[0] if len(words) == 1 else words[0][0] + words[1][0]]
+        return tag, groups["i"], groups["j"]
 
 
 def _scalars(
-    logdir: str | os.PathLike[str], patterns: Sequence[tuple[re.Pattern[str], str]], progress: Tell | None
+    logdir: str | os.PathLike[str], patterns: Sequence[_Pattern], progress: Tell | None
 ) -> tuple[dict[tuple[str, str], _Steps], set[str]]:
     """The scalars that fit a pattern by run and tag, and the names of all others."""
     files = find_event_files(logdir)
@@ -203,6 +227,8 @@ def _scalars(
             if not intact:
                 raise ValueError(f"{file.path}: the event at byte {at:,} is damaged; a matrix that lacks a cell is not converted")
             event = Event.FromString(data)
+            if event.session_log.status == SessionLog.START:
+                _leave_out(series, file.run, event.step)
             for value in event.summary.value:
                 number = _number(value)
                 if number is None:
@@ -212,19 +238,33 @@ def _scalars(
                 if place := places[value.tag]:
                     run, name, tag, *cell = place
                     cells = series.setdefault((run, tag), {}).setdefault(event.step, {})
-                    before = cells.setdefault((cell[0], cell[1]), _Scalar(name, number, event.wall_time))
-                    if before.name != name:
+                    before = cells.get((cell[0], cell[1]))
+                    if before and before.name != name:
                         raise ValueError(f"{before.name!r} and {name!r} mean one cell of tag {tag!r}; pass --scalars with one pattern")
-                    cells[cell[0], cell[1]] = _Scalar(name, number, event.wall_time)
+                    times = before.times + 1 if before and before.path == file.path else 1
+                    scalar = _Scalar(name, number, event.wall_time, file.run, file.path, times, before is not None)
+                    cells[cell[0], cell[1]] = scalar
         unknown |= {_joined(file.run, name)[1] for name, place in places.items() if place is None}
-    return series, unknown
+    return {place: steps for place, steps in series.items() if steps}, unknown
 
 
-def _place(run: str, name: str, patterns: Sequence[tuple[re.Pattern[str], str]]) -> _Place | None:
+def _leave_out(series: dict[tuple[str, str], _Steps], run: str, first: int) -> None:
+    """Forgets what a training that began anew from a step on (`purge_step`) had logged from there on in its directory."""
+    for steps in series.values():
+        for step in [step for step in steps if step >= first]:
+            kept = {cell: scalar for cell, scalar in steps[step].items() if scalar.run != run}
+            if kept:
+                steps[step] = kept
+            else:
+                del steps[step]
+
+
+def _place(run: str, name: str, patterns: Sequence[_Pattern]) -> _Place | None:
     """What a scalar is, if it fits a pattern as it is, or as a curve of `add_scalars`."""
     for its_run, its_name in ((run, name), _joined(run, name)):
-        if means := _meaning(its_name, patterns):
-            return its_run, its_name, *means
+        for pattern in patterns:
+            if means := pattern.meaning(its_name):
+                return its_run, its_name, *means
     return None
 
 
@@ -240,19 +280,6 @@ def _joined(run: str, name: str) -> tuple[str, str]:
         if found and "/" not in curve:
             return parent[1:] or ".", f"{name}_{curve}"
     return run, name
-
-
-def _meaning(name: str, patterns: Sequence[tuple[re.Pattern[str], str]]) -> tuple[str, _Said, _Said] | None:
-    """Tag, true and predicted class of a scalar."""
-    for pattern, literal in patterns:
-        if found := pattern.fullmatch(name):
-            groups = found.groupdict()
-            tag = groups.get("tag", literal)
-            if "outcome" in groups:
-                words = groups["outcome"].lower().split("_")
-                return tag, *_OUTCOMES[words[0] if len(words) == 1 else words[0][0] + words[1][0]]
-            return tag, groups["i"], groups["j"]
-    return None
 
 
 def _number(value: Any) -> float | None:
@@ -273,8 +300,10 @@ def _classes_of(place: str, steps: _Steps, class_names: Sequence[str] | None, fi
     if outcomes and outcomes != said:
         raise ValueError(f"{place}: there are both cells and outcomes; pass --scalars with the pattern of one of them")
     if outcomes:
-        index_of = {each: int(each) for each in said}
-    elif class_names is not None and said <= set(class_names):
+        if class_names is not None and len(class_names) != 2:
+            raise ValueError(f"{place}: outcomes are of two classes, got {len(class_names)} class names")
+        return Classes.of(2, class_names), {each: int(each) for each in said}
+    if class_names is not None and said <= set(class_names):
         index_of = {each: class_names.index(str(each)) for each in said}
     else:
         named = sorted(str(each) for each in said if not str(each).isdecimal())
@@ -300,9 +329,22 @@ def _matrix(
 ) -> ConfusionMatrix | None:
     """The matrix of one step, None if it is to be skipped."""
     n = len(classes)
+    if _is_mixed(cells):
+        if missing == "skip":
+            return None
+        raise ValueError(
+            f"{place}: it was logged more than once, and not with the same cells each time, so that it cannot be told which belong "
+            "together; pass --missing skip to leave such steps out"
+        )
     if len(cells) < n * n and missing != "zero":
         if missing == "skip":
             return None
+        if any(isinstance(each, int) for each in index_of):
+            names = ", ".join(repr(scalar.name) for scalar in cells.values())
+            raise ValueError(
+                f"{place}: of tp, fp, fn and tn there is only {names}; pass --missing zero if only counts above 0 were logged, "
+                "--missing skip to leave such steps out, or --scalars with the pattern of others"
+            )
         present = {(index_of[i], index_of[j]) for i, j in cells}
         lacking = next((i, j) for i in range(n) for j in range(n) if (i, j) not in present)
         raise ValueError(
@@ -326,6 +368,14 @@ def _matrix(
         raise ValueError(f"{place}: {error}") from error
 
 
+def _is_mixed(cells: _Cells) -> bool:
+    """Whether these are of several times that a step was logged, so that together they never were a matrix."""
+    paths: dict[str, set[str]] = {}
+    for scalar in cells.values():
+        paths.setdefault(scalar.run, set()).add(scalar.path)
+    return any(len(found) > 1 for found in paths.values()) or len({scalar.times for scalar in cells.values()}) > 1
+
+
 def _in_words(place: str, steps: _Steps, classes: Classes, index_of: dict[_Said, int], transposed: bool, skipped: list[int]) -> str:
     """What was understood of a series."""
     cells = [(cell, scalar) for cells in steps.values() for cell, scalar in cells.items()]
@@ -336,7 +386,9 @@ def _in_words(place: str, steps: _Steps, classes: Classes, index_of: dict[_Said,
         f"with {example.name!r} as true {classes[index_of[true]]}, predicted {classes[index_of[predicted]]}"
     )
     if skipped:
-        sentence += f"; {len(skipped):,} steps without all cells are left out, such as {skipped[0]}"
+        sentence += f"; {len(skipped):,} steps that lack cells, or mix those of several times, are left out, such as {skipped[0]}"
+    if again := sorted(step for step, cells in steps.items() if step not in skipped and any(scalar.again for scalar in cells.values())):
+        sentence += f"; {len(again):,} steps were logged more than once, such as {again[0]}: the last time is taken"
     if any(scalar.value >= _LARGEST_EXACT for _, scalar in cells):
         sentence += f"; counts above {_LARGEST_EXACT:,} had been rounded when they were logged, as scalars are 32-bit floats"
     return sentence

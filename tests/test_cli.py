@@ -242,6 +242,51 @@ def test_the_exit_code_for_ci(run):
     assert trouble(run("diff", "first", "second", "--significant")).startswith("--significant says which falls make the command fail; pass")
 
 
+@pytest.mark.parametrize("samples", [20, 100, 1000])
+def test_a_fall_of_just_the_bound_is_not_worse(tmp_path, run, samples):
+    with SummaryWriter(tmp_path) as writer:
+        for step in range(20):
+            right = samples - step * samples // 20
+            add_confusion_matrix(writer, "val", [[right, samples - right], [0, samples]], step)
+    for before in range(18):
+        for after in range(before + 1, 20, 3):
+            diff = ("diff", f"@{before}", f"@{after}", "--logdir", str(tmp_path), "--fail-if-worse")
+            assert run(*diff, f"{(after - before) / 20:.2f}")[0] == 0
+            assert run(*diff, f"{(after - before) / 20 - 0.001:.3f}")[0] == 1
+
+
+def test_a_damaged_log_does_not_pass(tmp_path, run):
+    for name in ("before", "after"):
+        with SummaryWriter(tmp_path / name) as writer:
+            for step, right in enumerate((90, 50)):
+                add_confusion_matrix(writer, "val", [[right, 100 - right], [0, 90]], step)
+    diff = ("diff", "before@first", "after", "--logdir", str(tmp_path), "--fail-if-worse", "0.05")
+    assert run(*diff)[0] == 1
+    (path,) = (tmp_path / "after").iterdir()
+    data = bytearray(path.read_bytes())
+    data[-6] ^= 1
+    path.write_bytes(data)
+    assert run(*diff[:-2])[0] == 0
+    assert "is damaged" in trouble(run(*diff))
+    other = tmp_path / "other"
+    other.mkdir()
+    (other / path.name).write_bytes(data)
+    assert run("diff", "before@first", "before@first", *diff[3:])[0] == 0, "what is not compared may be damaged"
+
+
+def test_the_exit_code_where_nobody_reads_on(tmp_path):
+    matrices = np.diag([90] * 120), np.diag([50] * 120) + np.roll(np.diag([40] * 120), 1, 1)
+    with SummaryWriter(tmp_path) as writer:
+        for step, matrix in enumerate(matrices):
+            add_confusion_matrix(writer, "val", matrix, step)
+    diff = [*COMMAND, "diff", "@0", "@1", "--logdir", tmp_path, "--format", "json", "--fail-if-worse", "0.05"]
+    process = subprocess.Popen(diff, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    process.stdout.close()
+    assert process.wait() == 1
+    assert process.stderr.read().count(b"tb-confmat: worse: ") == 120
+    process.stderr.close()
+
+
 @pytest.mark.parametrize(
     ("metric", "after", "reason"),
     [
@@ -359,6 +404,7 @@ def test_warnings_are_told(run, tmp_path, capsys):
         (["show", "--width", "7"], "argument --width: expected an integer of at least 20, got '7'"),
         (["show", "--step", "end"], "argument --step: expected an integer, first, last or all, got 'end'"),
         (["convert", "--matrix", "x", "--class-names", "@none.txt"], "argument --class-names: none.txt: No such file or directory"),
+        (["convert", "--matrix", "x", "--class-names", "a,,b"], "expected a name for each class, got an empty one, number 2 of 3"),
         (["convert", "--matrix", "x", "--columns", "true"], "argument --columns: expected true=NAME,predicted=NAME and so on, got 'true'"),
         (["convert", "--tag", "x"], "one of the arguments --logdir --predictions --matrix is required"),
         ([], "the following arguments are required: COMMAND"),

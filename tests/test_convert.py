@@ -102,6 +102,8 @@ def test_tags_and_runs(tmp_path):
 def test_a_pattern_that_names_nothing(tmp_path):
     log(tmp_path, {1: counts(1)}, "{}_{}".format)
     assert list(dense(convert_scalars(tmp_path, "{i}_{j}"))) == [(".", "confusion_matrix", 1)]
+    log(tmp_path / "b", {1: counts(1)}, "Val.CM[p={1}|t={0}]".format)
+    assert list(dense(convert_scalars(tmp_path / "b", "Val.CM[p={j}|t={i}]"))) == [(".", "Val.CM", 1)]
 
 
 def test_class_names(tmp_path):
@@ -135,8 +137,22 @@ def test_outcomes_of_two_classes(tmp_path, name, upper):
     assert logged.matrix == ConfusionMatrix.from_dense([[50, 3], [7, 40]], ["well", "ill"])
     assert "as true well, predicted ill" in converted.understood[0]
     assert dense(convert_scalars(tmp_path, first_class=1)) == {(".", name[:3], 2): [[50, 3], [7, 40]]}
-    (swapped,) = convert_scalars(tmp_path, transposed=True).matrices
-    assert swapped.matrix.to_dense().tolist() == [[50, 7], [3, 40]]
+    with pytest.raises(ValueError, match=r"outcomes say themselves which class is the true one; leave out --transposed$"):
+        convert_scalars(tmp_path, transposed=True)
+    with pytest.raises(ValueError, match=r"tag '(val|VAL)': outcomes are of two classes, got 3 class names$"):
+        convert_scalars(tmp_path, class_names=["well", "ill", "dead"])
+
+
+def test_outcomes_that_are_not_all_there(tmp_path):
+    with SummaryWriter(tmp_path) as writer:
+        for name, count in {"a/tp": 40, "b/tp": 4, "b/fn": 3, "b/fp": 2, "b/tn": 1}.items():
+            writer.add_scalar(name, count, 2)
+    message = r"^run '\.', tag 'a', step 2: of tp, fp, fn and tn there is only 'a/tp'; pass --missing zero if .*, or --scalars with"
+    with pytest.raises(ValueError, match=message):
+        convert_scalars(tmp_path)
+    assert dense(convert_scalars(tmp_path, "b/{outcome}")) == {(".", "b", 2): [[1, 2], [3, 4]]}
+    assert dense(convert_scalars(tmp_path, missing="skip")) == {(".", "b", 2): [[1, 2], [3, 4]]}
+    assert dense(convert_scalars(tmp_path, missing="zero"))[".", "a", 2] == [[0, 0], [0, 40]]
 
 
 @pytest.mark.parametrize("names", [str.lower, str.title, lambda name: name.removesuffix("s")])
@@ -192,18 +208,104 @@ def test_a_step_that_lacks_cells(tmp_path):
     assert zero[".", "val", 3] == [[0, 0, 8], [0, 0, 0], [0, 9, 0]]
     skipped = convert_scalars(tmp_path, missing="skip")
     assert dense(skipped) == {key: zero[key] for key in [(".", "val", 1), (".", "val", 2)]}
-    assert skipped.understood[0].endswith("; 1 steps without all cells are left out, such as 3")
+    assert skipped.understood[0].endswith("; 1 steps that lack cells, or mix those of several times, are left out, such as 3")
     with pytest.raises(ValueError, match=r"^expected missing as one of 'refuse', 'zero', 'skip', got 'guess'$"):
         convert_scalars(tmp_path, missing="guess")
 
 
-def test_a_cell_that_was_logged_twice(tmp_path):
-    log(tmp_path, {1: counts(1)})
-    with SummaryWriter(tmp_path, filename_suffix="later") as writer:
+MIXED = (
+    r"^run '\.', tag 'val', step 1: it was logged more than once, and not with the same cells each time, .*; pass --missing skip to leave"
+)
+
+
+@pytest.mark.parametrize("missing", ["refuse", "zero"])
+@pytest.mark.parametrize("suffix", ["", ".later"])
+def test_a_cell_that_was_logged_twice(tmp_path, suffix, missing):
+    log(tmp_path, {1: counts(1), 2: counts(2)})
+    with SummaryWriter(tmp_path, filename_suffix=".later") as writer:
         writer.add_scalar("val_conf_0_1", 77, 1, walltime=5000)
-    (logged,) = convert_scalars(tmp_path).matrices
-    assert logged.matrix.to_dense()[0].tolist() == [11, 77, 5]
-    assert logged.wall_time == 5000
+        if not suffix:
+            writer.add_scalar("val_conf_0_1", 78, 1, walltime=6000)
+    with pytest.raises(ValueError, match=MIXED):
+        convert_scalars(tmp_path, missing=missing)
+    skipped = convert_scalars(tmp_path, missing="skip")
+    assert dense(skipped) == {(".", "val", 2): counts(2).tolist()}
+    assert skipped.understood[0].endswith("; 1 steps that lack cells, or mix those of several times, are left out, such as 1")
+
+
+def test_counts_above_zero_of_a_step_that_was_logged_anew(tmp_path):
+    """Of two attempts, each without its zeros, the cells make no matrix, though none was logged twice."""
+    for attempt, cells in enumerate([{"0_0": 5, "0_1": 3}, {"1_0": 2, "1_1": 6}]):
+        with SummaryWriter(tmp_path, filename_suffix=f".{attempt}") as writer:
+            for cell, count in cells.items():
+                writer.add_scalar(f"val_conf_{cell}", count, 1)
+    with pytest.raises(ValueError, match=MIXED):
+        convert_scalars(tmp_path, missing="zero")
+
+
+def test_a_step_that_was_logged_again_whole(tmp_path):
+    log(tmp_path, {0: counts(5), 1: counts(1)}, filename_suffix=".first")
+    with SummaryWriter(tmp_path, filename_suffix=".interrupted") as writer:
+        writer.add_scalar("val_conf_0_0", 99, 1)
+    log(tmp_path, {1: counts(2)}, filename_suffix=".second")
+    converted = convert_scalars(tmp_path)
+    assert dense(converted) == {(".", "val", 0): counts(5).tolist(), (".", "val", 1): counts(2).tolist()}
+    assert converted.understood[0].endswith("; 1 steps were logged more than once, such as 1: the last time is taken")
+
+
+def test_epochs_without_a_step(tmp_path):
+    with SummaryWriter(tmp_path) as writer:
+        for epoch in range(5):
+            for i, j in np.ndindex(3, 3):
+                writer.add_scalar(f"val_conf_{i}_{j}", counts(epoch)[i, j])
+    converted = convert_scalars(tmp_path)
+    assert dense(converted) == {(".", "val", 0): counts(4).tolist()}
+    assert "1 steps (0 to 0)" in converted.understood[0]
+    assert converted.understood[0].endswith("; 1 steps were logged more than once, such as 0: the last time is taken")
+
+
+def test_a_training_that_began_anew_from_a_step_on(tmp_path):
+    def curves(writer, step, matrix):
+        writer.add_scalars("val_conf", {f"{i}_{j}": matrix[i, j] for i, j in np.ndindex(3, 3)}, step)
+
+    log(tmp_path / "a", {step: counts(step) for step in range(6)}, filename_suffix=".first")
+    log(tmp_path / "b", {step: counts(step) for step in range(6)})
+    with SummaryWriter(tmp_path / "c", filename_suffix=".first") as writer:
+        for step in range(4):
+            curves(writer, step, counts(step))
+    log(tmp_path / "a", {3: counts(30)}, filename_suffix=".second", purge_step=3)
+    log(tmp_path / "d", {3: counts(3)}, filename_suffix=".first")
+    with SummaryWriter(tmp_path / "d", filename_suffix=".second", purge_step=0) as writer:
+        writer.add_scalar("loss", 1, 0)
+    converted = convert_scalars(tmp_path)
+    assert {(run, step): matrix for (run, _, step), matrix in dense(converted).items()} == {
+        **{("a", step): counts(step).tolist() for step in range(3)},
+        ("a", 3): counts(30).tolist(),
+        **{("b", step): counts(step).tolist() for step in range(6)},
+        **{("c", step): counts(step).tolist() for step in range(4)},
+    }
+    assert not any("more than once" in sentence for sentence in converted.understood)
+
+
+@pytest.mark.parametrize(
+    ("pattern", "names", "scalar", "ways"),
+    [
+        ("c{i}{j}", None, "c111", "i '1', j '11' or i '11', j '1'"),
+        ("cm/{i}_{j}", ["a", "a_b", "b_c", "c"], "cm/a_b_c", "i 'a', j 'b_c' or i 'a_b', j 'c'"),
+        ("{tag}-{i}{j}", None, "x-1-01", None),
+        ("{tag}_{i}_{j}", ["a", "a_b", "b"], "x_a_b_b", "tag 'x', i 'a_b', j 'b' or tag 'x_a', i 'b', j 'b'"),
+    ],
+)
+def test_a_name_that_means_two_cells(tmp_path, pattern, names, scalar, ways):
+    with SummaryWriter(tmp_path) as writer:
+        writer.add_scalar(scalar, 3, 1)
+    if ways is None:
+        assert dense(convert_scalars(tmp_path, pattern, class_names=names, missing="zero")) == {(".", "x-1", 1): [[0, 3], [0, 0]]}
+        return
+    message = f"^{re.escape(f'{scalar!r} is like {pattern} in more than one way: {ways}; nobody but you can tell which')}$"
+    for missing in ("refuse", "zero"):
+        with pytest.raises(ValueError, match=message):
+            convert_scalars(tmp_path, pattern, class_names=names, missing=missing)
 
 
 def test_classes_that_begin_at_one(tmp_path):

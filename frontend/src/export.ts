@@ -80,7 +80,7 @@ export function denseTable(matrix: Matrix, { names }: ClassList): Table {
     for (let i = matrix.rowStart[index]; i < matrix.rowStart[index + 1]; i++) counts[matrix.cols[i]] = matrix.counts[i];
     return [nameOf(names, index), ...counts];
   };
-  return { header: ['true \\ predicted', ...Array.from({ length: n }, (_, index) => nameOf(names, index))], size: n, row };
+  return { header: ['true\\predicted', ...Array.from({ length: n }, (_, index) => nameOf(names, index))], size: n, row };
 }
 
 /** The cells that are not zero, row by row. */

@@ -126,7 +126,7 @@ describe('tables', () => {
       const counts = randomCounts(draw, whole(draw, 1, 12));
       const list = named(counts.length);
       const [header, ...rows] = parsedCsv(textOf(csvOf(denseTable(matrixFrom(counts), list))));
-      expect(header).toEqual(['true \\ predicted', ...list.names]);
+      expect(header).toEqual(['true\\predicted', ...list.names]);
       expect(rows.map(([name]) => name)).toEqual(list.names);
       expect(rows.map(([, ...line]) => line.map(Number))).toEqual(counts);
     }
@@ -252,7 +252,7 @@ describe('tables', () => {
   test('of classes without names have their numbers', () => {
     const matrix = matrixFrom([[1, 2], [0, 3]]); // biome-ignore format: one line
     const list = { size: 2, names: null };
-    expect(rowsOf(denseTable(matrix, list))).toEqual([['true \\ predicted', '0', '1'], ['0', 1, 2], ['1', 0, 3]]); // biome-ignore format: one line
+    expect(rowsOf(denseTable(matrix, list))).toEqual([['true\\predicted', '0', '1'], ['0', 1, 2], ['1', 0, 3]]); // biome-ignore format: one line
     expect(rowsOf(cellTable(matrix, list)).map((row) => row.slice(0, 3))).toEqual([['true_class', 'predicted_class', 'count'], ['0', '0', 1], ['0', '1', 2], ['1', '1', 3]]); // biome-ignore format: one line
     expect(rowsOf(classTable(matrix, list)).map(([name]) => name)).toEqual(['class', '0', '1']);
   });

@@ -38,7 +38,7 @@ class ConfusionMatrixCallback(keras.callbacks.Callback):
         and `thumbnail_size` of `ConfusionMatrixAccumulator`.
 
     Raises:
-      TypeError, ValueError: options that the accumulator does not take.
+      TypeError, ValueError: options that the accumulator does not take, or a list of arrays where a tuple of them is meant.
 
     The class is on the last dimension of what the model predicts, and of one-hot labels. What cannot be counted is warned of, and the
     training goes on.
@@ -59,6 +59,8 @@ class ConfusionMatrixCallback(keras.callbacks.Callback):
         **options: Any,
     ) -> None:
         super().__init__()
+        if isinstance(validation_data, list) and not all(isinstance(batch, (tuple, list)) for batch in validation_data):
+            raise TypeError("expected validation_data as a tuple (x, y), or as batches of such; got a list of arrays, or of other things")
         self._writer = writer
         self._data = validation_data
         self._class_names = None if class_names is None else list(class_names)

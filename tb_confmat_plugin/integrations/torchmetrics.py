@@ -71,6 +71,11 @@ class ConfusionMatrixMetric(Metric):
         self.add_state("counts_by", default=torch.tensor(list(counts_by), dtype=torch.uint8), dist_reduce_fx="max")
         self.reset()
 
+    @property
+    def higher_is_better(self) -> bool | None:
+        """Whether a larger value is a better one, for `torchmetrics.wrappers.MetricTracker`; None for the number of samples."""
+        return None if self._metric == "total" else self._metric != "top_confusion_rate"
+
     def reset(self) -> None:
         """Forgets all samples."""
         super().reset()

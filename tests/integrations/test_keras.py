@@ -193,6 +193,11 @@ def test_options_that_there_are_not(options, error, message, tmp_path):
         ConfusionMatrixCallback(writer, (X[VAL], Y[VAL]), images=True, **options)
 
 
+def test_a_list_of_arrays_where_a_tuple_is_meant(tmp_path):
+    with SummaryWriter(tmp_path) as writer, pytest.raises(TypeError, match=r"^expected validation_data as a tuple \(x, y\), or as batches"):
+        ConfusionMatrixCallback(writer, [X[VAL], Y[VAL]])
+
+
 def two_outputs():
     inputs = keras.Input((3,))
     model = keras.Model(inputs, [keras.layers.Dense(3)(inputs), keras.layers.Dense(3)(inputs)])

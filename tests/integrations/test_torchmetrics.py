@@ -18,6 +18,7 @@ from torchmetrics.classification import (
     MulticlassConfusionMatrix,
     MultilabelConfusionMatrix,
 )
+from torchmetrics.wrappers import MetricTracker
 
 from tb_confmat_plugin import ConfusionMatrixAccumulator, add_confusion_matrix
 from tb_confmat_plugin.integrations.torchmetrics import PARTS, ConfusionMatrixMetric
@@ -201,6 +202,18 @@ def test_our_metric_with_self_log(tmp_path, read_matrices):
     now = {name: value.item() for name, value in trainer.callback_metrics.items()}
     assert now["ours"] == now["theirs"] == pytest.approx(logged[2].metrics()["accuracy"])
     assert now["kappa"] == pytest.approx(logged[2].metrics()["cohen_kappa"])
+
+
+def test_their_tracker_knows_which_value_is_best():
+    metrics = {name: ConfusionMatrixMetric(3, metric=name) for name in ("accuracy", "top_confusion_rate", "total")}
+    assert [metric.higher_is_better for metric in metrics.values()] == [True, False, None]
+    del metrics["total"]
+    tracker = MetricTracker(MetricCollection(metrics))
+    for some in (batches(1, seed=1), [(torch.tensor([0, 1, 2]), torch.tensor([0, 1, 2]))], batches(1, seed=2)):
+        tracker.increment()
+        tracker.update(*some[0])
+    best, step = tracker.best_metric(return_step=True)
+    assert (best, step) == ({"accuracy": 1, "top_confusion_rate": 0}, {"accuracy": 1, "top_confusion_rate": 1})
 
 
 def test_our_metric_of_many_classes():
