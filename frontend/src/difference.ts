@@ -1,7 +1,7 @@
 // What changed between two matrices, as cells with colors: more and less in different hues, what may be noise in grey.
 
 import { type Camera, cellSize } from './camera';
-import { compactCount, shortValue } from './format';
+import { compactCount, percent, shortValue } from './format';
 import { drawGround, fillBox, gridOf, type Range } from './grid';
 import type { Measure } from './marks';
 import type { Normalize } from './matrix';
@@ -143,12 +143,19 @@ export function changedMost(picture: DifferencePicture): Pick {
 
 const NUMBERS_FROM = 26;
 
-/** A change with its sign, as short as it can be told; of shares in percentage points, which need not be named where all are. */
-export function signed(change: number, normalize: Normalize, unit = ' points'): string {
+/** A change with its sign; of shares in percentage points. */
+export function signed(change: number, normalize: Normalize): string {
+  return withSign(change, normalize === 'counts' ? compactCount : (size) => percent(size).replace('%', ' points'));
+}
+
+/** The same as short as it can be told, where the unit is known. */
+function shortSigned(change: number, normalize: Normalize): string {
+  return withSign(change, (size) => shortValue(size, normalize).replace('%', ''));
+}
+
+function withSign(change: number, told: (size: number) => string): string {
   if (Number.isNaN(change)) return 'n/a';
-  const size = Math.abs(change);
-  const told = normalize === 'counts' ? compactCount(size) : shortValue(size, normalize).replace('%', unit);
-  return change > 0 ? `+${told}` : change < 0 ? `−${told}` : told;
+  return `${change > 0 ? '+' : change < 0 ? '−' : ''}${told(Math.abs(change))}`;
 }
 
 /** The changes of the visible cells, where they fit; what may be noise is not told where something larger has no room. */
@@ -166,7 +173,7 @@ export function differenceNumbers(side: number, camera: Camera, picture: Differe
       const place = column >= across.first && column <= across.last && !isHidden(i, picture) ? placeOf(i, picture) : 0;
       if (place === 0) continue;
       const isReal = changes.significant[i] === 1;
-      const text = signed(changes.difference[i], normalize, '');
+      const text = shortSigned(changes.difference[i], normalize);
       if (measure(text) > size - 4) {
         all &&= !isReal;
         continue;

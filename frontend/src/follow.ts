@@ -2,6 +2,7 @@
 
 import { batch, computed, effect, untracked } from '@preact/signals';
 import { type ClassList, sameClass } from './arrange';
+import { loadAside, loadHistories } from './loading';
 import {
   arrangement,
   baselinePane,
@@ -15,7 +16,7 @@ import {
   settledBaseline,
   settledPanes,
 } from './seen';
-import { baseline, baselineAt, type Cursor, chosenRuns, cursor, loadAside, loadHistories, loading, series, tag } from './state';
+import { baseline, baselineAt, type Cursor, chosenRuns, cursor, loading, series, tag } from './state';
 
 /** Below so many cells all is told at once. */
 const FEW_CELLS = 3000;

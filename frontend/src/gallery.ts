@@ -11,8 +11,9 @@ import { cellSize } from './camera';
 import { rankedConfusions } from './confusions';
 import { decodeExamples, type Example, type StepExamples } from './examples';
 import { nameOf } from './format';
+import { namesFor } from './loading';
 import { classAt, classes, seenClasses, settledPanes } from './seen';
-import { camera, cameraSide, chosenRuns, loading, namesFor, report, series, shown, step, subject, tag } from './state';
+import { camera, cameraSide, chosenRuns, loading, report, series, shown, step, subject, tag } from './state';
 
 /** The examples of one run that are shown at a step, their classes on the common list. */
 export interface Shelf {

@@ -7,9 +7,10 @@ import { followChoices } from './follow';
 import { canMark, followExamples } from './gallery';
 import { onDarkMode, onReload, runFilter } from './host';
 import { followLink } from './link';
+import { refresh } from './loading';
 import { dark, panelTab, view } from './look';
 import { rememberSettings } from './settings';
-import { refresh, runPattern, tags } from './state';
+import { runPattern, tags } from './state';
 import { style } from './style/style';
 import { App } from './views/app';
 

@@ -4,6 +4,7 @@ import { batch, effect, type Signal } from '@preact/signals';
 import { FIT } from './camera';
 import { galleryColumns, galleryRows, listable } from './gallery';
 import { type LinkStorage, linkStorage, runFilter } from './host';
+import { restore } from './loading';
 import * as look from './look';
 import type { Extent } from './matrix';
 import type { OrderName } from './order';
@@ -91,7 +92,7 @@ async function lookAt(text: string): Promise<void> {
     state.wantedSubject.value = get('subject');
     state.baselineRun.value = get('baseline');
   });
-  await state.restore(get('tag') ?? '', query.getAll('run'), finite(get('step')));
+  await restore(get('tag') ?? '', query.getAll('run'), finite(get('step')));
   const isLogged = (step: unknown) => [...state.series.value.values()].some(({ info }) => info.steps.includes(step as number));
   const since = finite(get('since'));
   state.baselineStep.value = since !== null && isLogged(since) ? since : one(get('since'), ['previous', 'first', 'same']);

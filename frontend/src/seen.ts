@@ -20,6 +20,7 @@ import { changesOf } from './comparisons';
 import type { Courses } from './courses';
 import { mostChanged } from './difference';
 import { scan } from './history';
+import { loadAside, namesFor } from './loading';
 import { type ColorRange, color, fixedExtent, normalize, panelTab, range } from './look';
 import { countAt, denominator, type Extent, type Matrix } from './matrix';
 import { type OrderName, orderOf, similarity } from './order';
@@ -34,8 +35,6 @@ import {
   cursor,
   histories,
   hover,
-  loadAside,
-  namesFor,
   report,
   type Shown,
   series,

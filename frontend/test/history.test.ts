@@ -6,7 +6,7 @@ import { Series } from '../src/series';
 import { denseOf, golden, matrixFrom, NORMALIZATIONS, randomCounts, recordOf, sealed, seeded, whole } from './samples';
 import { infoOf, type Server, startServer, until } from './server';
 
-type State = typeof import('../src/state');
+type State = typeof import('../src/state') & typeof import('../src/loading');
 
 const draw = seeded(181);
 
@@ -148,7 +148,7 @@ describe('the histories of the chosen runs', () => {
   let state: State;
   beforeEach(async () => {
     vi.resetModules();
-    state = await import('../src/state');
+    state = { ...(await import('../src/state')), ...(await import('../src/loading')) };
     await log('a', [1, 2, 3, 4]);
     await log('b', [2, 5]);
     await state.refresh();
@@ -235,7 +235,7 @@ describe('the histories of the chosen runs', () => {
   test('end when others are wanted', async () => {
     await until(() => expect(state.loading.value).toBe(false));
     vi.resetModules();
-    state = await import('../src/state');
+    state = { ...(await import('../src/state')), ...(await import('../src/loading')) };
     const release = server.hold(({ query }) => query.run === 'a');
     await state.refresh();
     const first = state.loadHistories();
@@ -258,7 +258,7 @@ describe('the histories of the chosen runs', () => {
   test('that cannot be had are reported, until they can', async () => {
     await until(() => expect(state.loading.value).toBe(false));
     vi.resetModules();
-    state = await import('../src/state');
+    state = { ...(await import('../src/state')), ...(await import('../src/loading')) };
     server.failure = ({ route }) => (route === 'records' ? { status: 500, text: 'out of order' } : null);
     await state.refresh();
     await state.loadHistories();

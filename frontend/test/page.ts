@@ -6,7 +6,7 @@ import type { Matrix } from '../src/matrix';
 import { recordOf, sealed } from './samples';
 import { type Server, startServer, until } from './server';
 
-export type State = typeof import('../src/state');
+export type State = typeof import('../src/state') & typeof import('../src/loading');
 /** What is seen and how one looks at it: the modules as one. */
 export type Seen = typeof import('../src/seen') &
   typeof import('../src/look') &
@@ -67,7 +67,7 @@ export async function openPage(): Promise<Page> {
 /** The modules anew, as another visitor has them. */
 export async function reopened(): Promise<{ state: State; seen: Seen; leave: () => void }> {
   vi.resetModules();
-  const state = await import('../src/state');
+  const state = { ...(await import('../src/state')), ...(await import('../src/loading')) };
   const modules = [import('../src/seen'), import('../src/look'), import('../src/comparisons'), import('../src/follow')];
   const seen = Object.assign({}, ...(await Promise.all(modules))) as Seen;
   // The page draws whenever one of these changes.

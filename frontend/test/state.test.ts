@@ -5,7 +5,7 @@ import { countAt } from '../src/matrix';
 import { golden, PETS, recordOf, sealed, seeded, whole } from './samples';
 import { type Server, startServer, until } from './server';
 
-type State = typeof import('../src/state');
+type State = typeof import('../src/state') & typeof import('../src/loading');
 
 let server: Server;
 let state: State;
@@ -14,7 +14,7 @@ let stopLooking: () => void;
 beforeEach(async () => {
   server = await startServer();
   vi.resetModules();
-  state = await import('../src/state');
+  state = { ...(await import('../src/state')), ...(await import('../src/loading')) };
   // As the page does, which draws whenever one of these changes.
   stopLooking = effect(() => void [state.shown.value, state.problems.value]);
 });

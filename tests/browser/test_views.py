@@ -341,7 +341,7 @@ def test_exports_hold_what_is_shown(tab: Any) -> None:
 KEYS = {
     "Matrix": {"Correct", "Wrong", "200", "10", "zero", "class never seen", "a, step 50", "b, step 50"},
     "Compare": {"a", "b", "other classes", "a full bar: 196 correct, 20 wrong", "counts under 3 hidden"},
-    "Difference": {"Fewer", "More", "May be noise", "val, a step 50 against a step 0"},
+    "Difference": {"Fewer", "More", "may be noise", "val, a step 50 against a step 0"},
     "Timeline": {"a", "b"},
 }
 

@@ -3,10 +3,10 @@
 import { useLayoutEffect, useRef } from 'preact/hooks';
 import type { Cell } from '../camera';
 import { type Courses, linePoints, stepRange } from '../courses';
-import { exactCount, nameOf, shortValue } from '../format';
+import { exactCount, nameOf, percent, shareOf, shortValue } from '../format';
 import { dark, normalize } from '../look';
 import { cutTo } from '../marks';
-import { countAt } from '../matrix';
+import { countAt, type Matrix } from '../matrix';
 import { runColor } from '../palette';
 import { classAt, goToClasses, seenClasses, subjectPane } from '../seen';
 import { runSlots, step } from '../state';
@@ -40,7 +40,7 @@ export function Cards({ cells, courses: of }: { cells: readonly Cell[]; courses:
       cell,
       most: shortValue(most, normalize.value),
       names: [cell.trueClass, cell.predictedClass].map((index) => nameOf(list.names, index)),
-      count: matrix ? exactCount(countAt(matrix, cell.trueClass, cell.predictedClass)) : '',
+      value: matrix ? valueIn(matrix, cell) : '',
       lines: [...of].map(([run, one]) => ({
         run,
         stroke: runColor(runSlots.value.get(run) ?? 0, dark.value),
@@ -66,7 +66,7 @@ export function Cards({ cells, courses: of }: { cells: readonly Cell[]; courses:
         steps; show fewer classes to see the course of each cell
       </p>
       <ul ref={box}>
-        {cards.map(({ cell, names, count, most, lines }) => (
+        {cards.map(({ cell, names, value, most, lines }) => (
           <li key={`${cell.trueClass} ${cell.predictedClass}`}>
             <button type="button" onClick={() => goToClasses(classAt(cell.trueClass), classAt(cell.predictedClass))}>
               <span class="names" title={`true ${names[0]}, predicted ${names[1]}`}>
@@ -75,7 +75,7 @@ export function Cards({ cells, courses: of }: { cells: readonly Cell[]; courses:
                   → <bdi>{cutTo(names[1], NAME)}</bdi>
                 </span>
               </span>
-              <b>{count}</b>
+              <b>{value}</b>
               <small class="note">up to {most}</small>
               <svg viewBox={`0 0 ${width} ${height}`} aria-hidden="true">
                 <line class="now" x1={now} x2={now} y1="0" y2={height} />
@@ -95,6 +95,13 @@ export function Cards({ cells, courses: of }: { cells: readonly Cell[]; courses:
   );
 }
 
+/** In the unit of the course. */
+function valueIn(matrix: Matrix, cell: Cell): string {
+  return normalize.value === 'counts'
+    ? exactCount(countAt(matrix, cell.trueClass, cell.predictedClass))
+    : percent(shareOf(matrix, cell, normalize.value));
+}
+
 const CARD_COLUMNS = 4;
 
 function sizeOf(count: number): { width: number; height: number } {
@@ -105,7 +112,7 @@ function sizeOf(count: number): { width: number; height: number } {
 
 interface Card {
   readonly names: readonly string[];
-  readonly count: string;
+  readonly value: string;
   readonly lines: readonly { stroke: string; points: readonly (readonly [number, number])[] }[];
 }
 
@@ -113,7 +120,7 @@ interface Card {
 function paintCards(surface: Surface, cards: readonly Card[], now: number): void {
   const { width, height, head, gap } = CARD;
   const { text, muted } = INK[dark.value ? 'dark' : 'light'];
-  for (const [i, { names, count, lines }] of cards.entries()) {
+  for (const [i, { names, value, lines }] of cards.entries()) {
     surface.save();
     surface.translate((i % CARD_COLUMNS) * (width + gap), Math.floor(i / CARD_COLUMNS) * (height + head + gap));
     surface.font = `11px ${FONT}`;
@@ -123,7 +130,7 @@ function paintCards(surface: Surface, cards: readonly Card[], now: number): void
     surface.fillText(cutTo(names[0], NAME), 2, 8);
     surface.fillText(`→ ${cutTo(names[1], NAME)}`, 2, 22);
     surface.textAlign = 'right';
-    surface.fillText(count, width - 2, 8);
+    surface.fillText(value, width - 2, 8);
     surface.translate(0, head);
     surface.lineWidth = 1;
     surface.strokeStyle = muted;

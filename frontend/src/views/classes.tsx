@@ -5,12 +5,13 @@ import { useEffect, useRef, useState } from 'preact/hooks';
 import { matchingClasses, sameClass } from '../arrange';
 import { compactCount, nameOf, percent } from '../format';
 import type { Summary } from '../history';
+import { goToStep } from '../loading';
 import { type ClassColumn, type ClassFilter, classFilter, classSorting } from '../look';
 import { cutTo } from '../marks';
 import type { Matrix } from '../matrix';
 import { type Interval, intervalOf, perClass } from '../metrics';
 import { classes, goToClasses, search, settledPanes } from '../seen';
-import { goToStep, histories, subject } from '../state';
+import { histories, subject } from '../state';
 import { Line } from './line';
 
 /** What stands in a column, one under the other: all of them fit beside the matrix. */

@@ -6,8 +6,9 @@ import { imageAddress } from '../api';
 import type { Example } from '../examples';
 import { exactCount, nameOf, percent } from '../format';
 import { cellKey, hasExamples, loadTrails, noShelf, type Shelf, type Sighting, shelf, sightingsOf } from '../gallery';
+import { goToStep, toggleRun } from '../loading';
 import { classes, goToClasses } from '../seen';
-import { chosenRuns, goToStep, toggleRun, wantedSubject } from '../state';
+import { chosenRuns, wantedSubject } from '../state';
 
 /** Images up to this width are enlarged pixel by pixel; larger ones are photographs. */
 const PIXELS_TO = 32;

@@ -8,7 +8,7 @@ import { exactCount, shortValue } from '../format';
 import { canMark, marked } from '../gallery';
 import { barScale, color, dark, diverging, fixedExtent, hideBelow, hideDiagonal, normalize, palette, range, view } from '../look';
 import { gradientOf } from '../marks';
-import { type Ramp as Colors, runColor } from '../palette';
+import { type Ramp as Colors, runColor, toCss } from '../palette';
 import { middleOf } from '../scale';
 import { extent, mostChange, panes, seenClasses } from '../seen';
 import { camera, cameraSide, runSlots } from '../state';
@@ -113,13 +113,19 @@ function Diverging() {
   const ramps = diverging.value;
   const most = mostChange.value;
   const reach = (sign: 1 | -1) =>
-    `${signed(sign * most.wrong, normalize.value, '')}, diagonal ${signed(sign * most.correct, normalize.value)}`;
+    `${signed(sign * most.wrong, normalize.value).replace(' points', '')}, diagonal ${signed(sign * most.correct, normalize.value)}`;
+  const isPooled = cellSize(camera.value, cameraSide.value, seenClasses.value.size) <= 1;
   return (
     <>
       <Bar name="Fewer" colors={ramps.less} ends={most.wrong + most.correct > 0 ? ['0', reach(-1)] : null} />
       <Bar name="More" colors={ramps.more} ends={most.wrong + most.correct > 0 ? ['0', reach(1)] : null} />
-      <Bar name="May be noise" colors={ramps.noise} ends={['', '']} />
-      <small>two-proportion test, 5% of the findings expected to be false at most (Benjamini-Hochberg)</small>
+      <span class="key">
+        <i class="swatch" style={{ background: toCss(ramps.noise[170]) }} />
+        may be noise
+      </span>
+      <small>
+        two-proportion test, at most 5% of findings false (Benjamini-Hochberg){isPooled && '; findings are drawn larger'}
+      </small>
     </>
   );
 }

@@ -2,9 +2,10 @@
 
 import { useEffect, useLayoutEffect, useRef, useState } from 'preact/hooks';
 import { type Cell, constrained, FIT, withCellInView, zoomed } from '../camera';
+import { moveStep } from '../loading';
 import { panelTab, view } from '../look';
 import { revealed, seenClasses, told } from '../seen';
-import { camera, cameraSide, cursor, hover, loading, moveStep, shown, subject } from '../state';
+import { camera, cameraSide, cursor, hover, loading, shown, subject } from '../state';
 import { Compare } from './compare';
 import { Difference, headRoom } from './difference';
 import { Gallery } from './gallery';

@@ -1,9 +1,10 @@
 // The runs of the tag: a tick each shows its matrix.
 
+import { chooseRuns, toggleRun } from '../loading';
 import { dark } from '../look';
 import { cutTo } from '../marks';
 import { runColor } from '../palette';
-import { chooseRuns, chosenRuns, filteredRuns, MOST_RUNS, runPattern, runSlots, series, shown, step, toggleRun } from '../state';
+import { chosenRuns, filteredRuns, MOST_RUNS, runPattern, runSlots, series, shown, step } from '../state';
 
 /** Rows drawn at most; the filter reaches the rest. */
 const MOST_ROWS = 300;

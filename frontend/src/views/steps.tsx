@@ -2,22 +2,11 @@
 
 import { computed } from '@preact/signals';
 import { Pause, Play } from 'lucide';
+import { goToStep, togglePlay } from '../loading';
 import { dark, metric } from '../look';
 import { WHOLE } from '../metrics';
 import { runColor } from '../palette';
-import {
-  chosenRuns,
-  goToStep,
-  histories,
-  historyProgress,
-  playing,
-  runSlots,
-  series,
-  shown,
-  step,
-  steps,
-  togglePlay,
-} from '../state';
+import { chosenRuns, histories, historyProgress, playing, runSlots, series, shown, step, steps } from '../state';
 import { Icon } from './icon';
 
 /** More ticks than this cannot be told apart. */

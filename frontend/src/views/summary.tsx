@@ -5,6 +5,7 @@ import { useEffect, useRef } from 'preact/hooks';
 import uPlot from 'uplot';
 import { rankedConfusions } from '../confusions';
 import { exactCount, intervalText, metricText, nameOf, percent, signedMetric } from '../format';
+import { goToStep } from '../loading';
 import { classFilter, dark, metric, panelTab } from '../look';
 import { cutTo } from '../marks';
 import type { Matrix } from '../matrix';
@@ -12,7 +13,7 @@ import { WHOLE, type Whole, type WholeName, wholeInPieces } from '../metrics';
 import { runColor } from '../palette';
 import { breath, finished, inSlices } from '../pieces';
 import { classes, goToClasses, type Pane, settledPanes } from '../seen';
-import { baselineFor, chosenRuns, goToStep, histories, historyProgress, runSlots, step, steps, subject } from '../state';
+import { baselineFor, chosenRuns, histories, historyProgress, runSlots, step, steps, subject } from '../state';
 import { Select } from './choice';
 
 const wholes = new WeakMap<Matrix, Whole | null>();

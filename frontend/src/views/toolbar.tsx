@@ -5,6 +5,7 @@ import { useState } from 'preact/hooks';
 import { hasExamples } from '../gallery';
 import { isInNotebook } from '../host';
 import { copyLink } from '../link';
+import { chooseTag } from '../loading';
 import {
   barScale,
   type ColorRange,
@@ -20,7 +21,7 @@ import {
   view,
 } from '../look';
 import { chooseOrder, choosePart, chooseRange, classes, ordering, type Part, part, pinned, search } from '../seen';
-import { chooseTag, tag, tags } from '../state';
+import { tag, tags } from '../state';
 import { Choice, Select } from './choice';
 import { ExportMenu } from './export';
 import { Find } from './find';
