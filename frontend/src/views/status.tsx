@@ -6,6 +6,7 @@ import { countAt } from '../matrix';
 import { groupsShown, panes, pinned, seenClasses, shownShare, told } from '../seen';
 import { loading, shown, step } from '../state';
 import { changeToldOf } from './difference';
+import { areCards } from './timeline';
 
 export function Status() {
   return (
@@ -16,12 +17,18 @@ export function Status() {
         ) : told.value ? (
           <Told />
         ) : (
-          <span class="hint">{view.value === 'gallery' ? '' : 'Point at a cell, or press Tab and the arrow keys'}</span>
+          <span class="hint">{hint()}</span>
         )}
       </div>
       <Part />
     </div>
   );
+}
+
+function hint(): string {
+  if (view.value === 'gallery') return '';
+  if (areCards()) return 'Choose a confusion to go to its cell';
+  return 'Point at a cell, or press Tab and the arrow keys';
 }
 
 function Told() {

@@ -16,7 +16,7 @@ import {
   usualInterval,
 } from '../courses';
 import { exactCount, percent, shareOf } from '../format';
-import { color, dark, hideBelow, hideDiagonal, normalize, palette } from '../look';
+import { color, dark, hideBelow, hideDiagonal, normalize, palette, view } from '../look';
 import { countAt } from '../matrix';
 import { runColor, runRamp } from '../palette';
 import { scaleOf } from '../scale';
@@ -49,6 +49,11 @@ export const courseExtent = computed(() => {
     return row === column ? 'correct' : 'wrong';
   });
 });
+
+/** Whether there is no room for a course in each cell. */
+export function areCards(): boolean {
+  return view.value === 'timeline' && seenClasses.value.size > MOST_CLASSES;
+}
 
 async function load(cells: readonly Cell[]): Promise<void> {
   const mine = ++wanted;
