@@ -107,6 +107,22 @@ CHOOSE_ORDER = """async (text) => {
 }"""
 
 
+# Milliseconds until a file is made, its size, and the long tasks on the way.
+SAVE = """async (label) => {
+  longTasks.length = 0;
+  let size = 0;
+  const { createObjectURL } = URL;
+  URL.createObjectURL = (blob) => { size = blob.size; return createObjectURL(blob); };
+  const begin = now();
+  document.querySelector(`.saves [aria-label="${label}"]`).click();
+  while (!size) await new Promise((go) => setTimeout(go, 5));
+  const took = now() - begin;
+  await new Promise((go) => setTimeout(go, 300));
+  URL.createObjectURL = createObjectURL;
+  return { took, size, longTasks: [...longTasks] };
+}"""
+
+
 def from_the_tab(browser: Browser, wide: TensorBoard) -> None:
     """Milliseconds from the click on our tab to the first heatmap."""
     waited, rows = [], []
@@ -185,6 +201,24 @@ def choices(browser: Browser, wide: TensorBoard) -> None:
         tasks = [task for one in rounds for task in one["longTasks"]]
         rows.append([what, *spread([one["shown"] for one in rounds]), f"{len(tasks) / ROUNDS:.1f}", f"{max(tasks, default=0):.0f}"])
     print(table(["10,000 classes, ms until shown", "median", "least", "most", "long tasks", "longest"], rows))
+    print(verdict("longest task of all of these", max(float(row[-1]) for row in rows), 50, "ms"), end="\n\n")
+    page.context.close()
+
+
+def saves(browser: Browser, wide: TensorBoard) -> None:
+    """How long each file of 10,000 classes takes to be made, and how long it keeps the page from answering."""
+    page = new_page(browser, script=NOTE_LONG_TASKS)
+    frame = open_tab(page, wide)
+    MainThread(page).settle()
+    frame.get_by_label("Export", exact=True).click()
+    labels = frame.evaluate("() => [...document.querySelectorAll('.saves button:enabled')].map((one) => one.ariaLabel)")
+    rows = []
+    for label in labels:
+        rounds = [frame.evaluate(SAVE, label) for _ in range(ROUNDS)]
+        tasks = [task for one in rounds for task in one["longTasks"]]
+        size = f"{rounds[0]['size'] / 1e6:.1f}"
+        rows.append([label, size, *spread([one["took"] for one in rounds]), f"{len(tasks) / ROUNDS:.1f}", f"{max(tasks, default=0):.0f}"])
+    print(table(["10,000 classes, a file of", "MB", "ms, median", "least", "most", "long tasks", "longest"], rows))
     print(verdict("longest task of all of these", max(float(row[-1]) for row in rows), 50, "ms"), end="\n\n")
     page.context.close()
 
@@ -306,6 +340,7 @@ def main() -> None:
                 gestures(browser, wide, side)
             load()
             choices(browser, wide)
+            saves(browser, wide)
         browser.close()
         for view in ("Compare", "Difference"):
             load()
