@@ -228,6 +228,17 @@ def test_a_slider_that_comes_back_shows_what_it_showed(tab: Any) -> None:
     wait_until(lambda: pixels(tab) == first)
 
 
+def test_more_confusions_are_shown_when_asked_for(tab: Any) -> None:
+    tab.choose("Tag", "thousand")
+    tab.frame.get_by_role("tab", name="Confusions").click()
+    rows = tab.frame.locator("ol.ranked li")
+    expect(rows).to_have_count(40)
+    tab.frame.get_by_role("button", name="Show 160 more").click()
+    expect(rows).to_have_count(200)
+    expect(rows.nth(40).get_by_role("button")).to_be_focused()
+    expect(tab.frame.get_by_role("button", name=re.compile("Show .* more"))).to_have_count(0)
+
+
 SEEN = """(body) => {
   window.bars = [];
   new MutationObserver(() => {

@@ -1,6 +1,8 @@
 // The Confusions tab: the pairs that are mixed up, ranked; a click goes to the cell.
 
 import { computed } from '@preact/signals';
+import type { ComponentChildren } from 'preact';
+import { useEffect, useRef, useState } from 'preact/hooks';
 import { matchingClasses } from '../arrange';
 import { changesOf } from '../comparisons';
 import { type ChangedConfusion, type Confusion, isMutual, type Ranking, rankedChanges, rankedConfusions } from '../confusions';
@@ -13,6 +15,8 @@ import { chooseOrder, classes, goToClasses, pinned, search, settledBaseline, set
 import { subject } from '../state';
 
 const LISTED = 200;
+/** Shown at first: to lay out more takes longer than a page may take for an answer. */
+const FIRST = 40;
 const GROUPS = 40;
 const NAME = 22;
 const RANKINGS: readonly (readonly [Ranking, string])[] = [
@@ -77,11 +81,29 @@ function Ranked({ matrix, by }: { matrix: Matrix; by: 'count' | 'rate' }) {
         True → predicted: samples, and their share of the true class
         {by === 'rate' && '; ranked by the least that the share surely is (95%)'}
       </p>
-      <ol class="ranked">
-        {all.map((one, i) => (
-          <RankedRow key={i} one={one} />
+      <Rows all={all} Row={RankedRow} />
+    </>
+  );
+}
+
+function Rows<One>({ all, Row }: { all: readonly One[]; Row: (props: { one: One }) => ComponentChildren }) {
+  const list = useRef<HTMLOListElement>(null);
+  const [isWhole, setWhole] = useState(false);
+  useEffect(() => {
+    if (isWhole) list.current?.children[FIRST]?.querySelector('button')?.focus();
+  }, [isWhole]);
+  return (
+    <>
+      <ol class="ranked" ref={list}>
+        {(isWhole ? all : all.slice(0, FIRST)).map((one, i) => (
+          <Row key={i} one={one} />
         ))}
       </ol>
+      {!isWhole && all.length > FIRST && (
+        <button type="button" class="plain" onClick={() => setWhole(true)}>
+          Show {all.length - FIRST} more
+        </button>
+      )}
     </>
   );
 }
@@ -118,11 +140,7 @@ function Changed() {
         the findings false).
       </p>
       {all.length === 0 && <p class="note">No confusion {search.value.trim() !== '' && `of “${search.value}” `}changed</p>}
-      <ol class="ranked">
-        {all.map((one, i) => (
-          <ChangedRow key={i} one={one} />
-        ))}
-      </ol>
+      <Rows all={all} Row={ChangedRow} />
     </>
   );
 }
