@@ -174,7 +174,7 @@ def _add_diff(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--tag", help="the tag, if there are several").completer = _tags  # type: ignore[attr-defined]  # for argcomplete
     parser.add_argument("--metric", choices=("recall", "precision"), default="recall", help="of the classes (default: recall)")
     parser.add_argument("--top", type=_at_least(0), default=10, metavar="N", help="so many classes and cells in the table (default: 10)")
-    parser.add_argument("--fail-if-worse", type=float, metavar="BOUND", help="exit code 1 if the metric of a class fell by more (0.05)")
+    parser.add_argument("--fail-if-worse", type=_share, metavar="BOUND", help="exit code 1 if the metric of a class fell by more (0.05)")
     parser.add_argument("--significant", action="store_true", help="only falls that are significant make it fail")
     _add_format(parser, ("table", "json"))
 
@@ -237,6 +237,13 @@ def _step(text: str) -> int | str:
         return int(text)
     except ValueError:
         raise argparse.ArgumentTypeError(f"expected an integer, first, last or all, got {text!r}") from None
+
+
+def _share(text: str) -> float:
+    try:
+        return float(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"expected a share, such as 0.05 for 5 percent, got {text!r}") from None
 
 
 def _at_least(least: int) -> Any:

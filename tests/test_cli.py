@@ -402,6 +402,7 @@ def test_warnings_are_told(run, tmp_path, capsys):
     ("args", "message"),
     [
         (["show", "--width", "7"], "argument --width: expected an integer of at least 20, got '7'"),
+        (["diff", "a", "b", "--fail-if-worse", "5%"], "argument --fail-if-worse: expected a share, such as 0.05 for 5 percent, got '5%'"),
         (["show", "--step", "end"], "argument --step: expected an integer, first, last or all, got 'end'"),
         (["convert", "--matrix", "x", "--class-names", "@none.txt"], "argument --class-names: none.txt: No such file or directory"),
         (["convert", "--matrix", "x", "--class-names", "a,,b"], "expected a name for each class, got an empty one, number 2 of 3"),

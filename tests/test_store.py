@@ -133,6 +133,19 @@ def test_a_series(log):
     assert steps_of(Store(log), "nothing") == {}
 
 
+def test_the_series_of_some_runs(log):
+    for run in "abcd":
+        log.add(run, "val", 3)
+    log.reload()
+    store = Store(log)
+    assert list(store.series(CONTEXT, "", "val", ["c", "a", "none"])) == ["a", "c"]
+    assert log.new_calls == [(["a", "c"], ["val"])], "what nobody wants is not read"
+    assert list(store.series(CONTEXT, "", "val", ["d", "b", "c"], 2)) == ["b", "c"]
+    assert list(store.series(CONTEXT, "", "val", most=3)) == ["a", "b", "c"]
+    assert list(store.series(CONTEXT, "", "val", most=100)) == ["a", "b", "c", "d"]
+    assert list(store.series(CONTEXT, "", "val", [])) == []
+
+
 def test_a_series_is_read_once_when_it_changes(log):
     store = Store(log)
     log.add("a", "val", 0)
