@@ -69,7 +69,7 @@ reliability: $(BIN)/.bench-installed frontend/node_modules/.package-lock.json
 	$(BIN)/python tests/reliability/mutants.py --every 4 accumulate
 
 audit: $(BIN)/.test-installed | node
-	PATH="$(abspath $(BIN)):$$PATH" $(BIN)/python tests/reliability/audit.py
+	PATH="$(abspath $(BIN)):$$PATH" $(BIN)/python tests/reliability/audit.py $(AUDIT)
 
 picture: $(BIN)/.test-installed $(LOGDIR)/digits
 	CHROMIUM="$$(tests/tools.sh chromium $(VENV))" && export CHROMIUM && $(BIN)/python tests/browser/picture.py --logdir '$(LOGDIR)/digits'
