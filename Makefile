@@ -11,7 +11,7 @@ NPM := PATH="$(abspath $(BIN)):$$PATH" npm --prefix frontend --no-audit --no-fun
 INSTALL := $(BIN)/python -m pip --disable-pip-version-check install --quiet
 PACKAGE := setup.py pyproject.toml
 
-.PHONY: help demo test check build bench reliability audit picture clean node
+.PHONY: help demo test test-frontend check build bench reliability audit picture clean chromium node
 .DELETE_ON_ERROR:
 
 help:
@@ -28,10 +28,12 @@ help:
 demo: $(BIN)/.demo-installed $(LOGDIR)/digits $(LOGDIR)/text
 	@$(BIN)/python demo/serve.py --logdir '$(LOGDIR)' --port $(PORT)
 
-# pytest runs last, so that its closing line is the last one. Two files at a time: most tests wait for another process half of the time.
-test: $(BIN)/.test-installed frontend/node_modules/.package-lock.json
-	$(NPM) test
+# pytest runs last, after what FIRST names, so that its closing line is the last one. Two files at a time: most tests wait for another process half of the time.
+test: $(BIN)/.test-installed test-frontend $(FIRST)
 	CHROMIUM="$$(tests/tools.sh chromium $(VENV))" && export CHROMIUM && $(BIN)/python -m pytest -n 2 --dist loadfile --cov --cov-report=term-missing:skip-covered
+
+test-frontend: frontend/node_modules/.package-lock.json
+	$(NPM) test
 
 check: $(BIN)/.test-installed frontend/node_modules/.package-lock.json
 	$(BIN)/ruff check .
@@ -105,6 +107,9 @@ $(BIN)/python:
 frontend/node_modules/.package-lock.json: frontend/package.json frontend/package-lock.json | node
 	$(NPM) ci
 	@touch $@
+
+chromium: | $(BIN)/.test-installed
+	@tests/tools.sh chromium '$(VENV)' >/dev/null
 
 node: | $(BIN)/python
 	@tests/tools.sh node '$(VENV)'
