@@ -587,6 +587,26 @@ class TestState:
             state["counts"] += 10
             assert accumulator.compute().total == 11
 
+    def test_a_state_knows_whether_it_is_of_all_processes(self):
+        accumulator, other = ConfusionMatrixAccumulator(2), ConfusionMatrixAccumulator(2)
+        state = accumulator.state_dict()
+        assert state["synced"] is False
+        other.load_state_dict({**state, "synced": True})
+        assert other.state_dict()["synced"] is True
+        assert accumulator.merge(other).state_dict()["synced"] is True
+        other.load_state_dict(state)
+        assert other.state_dict()["synced"] is False
+        accumulator.reset()
+        assert accumulator.state_dict()["synced"] is False
+
+    def test_a_pickle_names_no_device(self, as_if_on_device):
+        accumulator, labels = ConfusionMatrixAccumulator(2), torch.tensor([0, 1])
+        accumulator.update(labels, labels)
+        assert accumulator._device is not None
+        again = pickle.loads(pickle.dumps(accumulator))
+        assert again._device is None
+        assert again.compute().total == 2
+
     @pytest.mark.parametrize("preds", [torch.tensor([1]), torch.eye(1_000)[[1]]], ids=["labels", "scores"])
     def test_a_pickle_is_small(self, preds):
         accumulator = ConfusionMatrixAccumulator(1_000)
@@ -754,6 +774,13 @@ class TestOnDevice:
             with pytest.raises(TypeError, match=says(f"expected sample_weight as numbers, got dtype {weights.dtype}")):
                 accumulator.update(two, two, weights)
         assert accumulator.compute().total == 0
+
+    def test_scores_there_and_labels_here(self, monkeypatch):
+        monkeypatch.setattr(accumulate, "on_device", lambda array: isinstance(array, torch.Tensor))
+        accumulator, scores = ConfusionMatrixAccumulator(2), torch.tensor([[0.1, 0.9], [0.8, 0.2], [0.3, 0.7]], requires_grad=True)
+        accumulator.update(scores, [1, 1, 0])
+        accumulator.update([0], torch.tensor([1]))
+        assert accumulator.compute().to_dense().tolist() == [[0, 1], [2, 1]]
 
     def test_there_and_here_in_turns(self, monkeypatch):
         accumulator, labels = ConfusionMatrixAccumulator(2), torch.tensor([0, 1])

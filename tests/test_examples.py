@@ -204,10 +204,11 @@ def test_a_random_sample_is_uniform():
 
 
 def test_the_seed_repeats_a_random_sample():
-    def kept(seed):
-        return [one.id for one in fed(samples(), example_choice="random", seed=seed, examples_per_cell=2).examples()]
+    def kept(**seed):
+        return [one.id for one in fed(samples(), example_choice="random", examples_per_cell=2, **seed).examples()]
 
-    assert kept(1) == kept(1) != kept(2)
+    assert kept(seed=1) == kept(seed=1) != kept(seed=2)
+    assert kept() == kept(seed=0) != kept(seed=1)
 
 
 def test_an_epoch_after_reset_is_as_the_first_one():
