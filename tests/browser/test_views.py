@@ -451,6 +451,9 @@ def test_small_windows_and_double_size(board: Any, open_tab: Any) -> None:
         assert min(canvas.bounding_box()[side] for side in ("width", "height")) > 150
         inside = next(frame for frame in tab.page.frames if "plugin_entry" in frame.url)
         assert inside.evaluate("() => document.documentElement.scrollWidth <= innerWidth"), "nothing sticks out at the side"
+        canvas.scroll_into_view_if_needed()
+        expect(canvas).to_be_in_viewport(ratio=0.9)
+        expect(tab.step).to_be_in_viewport()
 
 
 def different(one: str, other: str) -> float:
