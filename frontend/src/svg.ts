@@ -4,9 +4,7 @@ import type { Camera } from './camera';
 import { toCss } from './palette';
 import { part, type Work, written } from './pieces';
 
-/** Draws all of a square of pixels, or gives others of the same size that are drawn already. */
-// biome-ignore lint/suspicious/noConfusingVoidType: most draw, and return nothing
-export type DrawPixels = (pixels: Uint32Array, side: number, camera: Camera) => Uint32Array | void;
+export type DrawPixels = (pixels: Uint32Array, side: number, camera: Camera) => void;
 
 interface Style {
   fillStyle: string;
@@ -126,8 +124,8 @@ export class SvgContext implements Style {
 
   /** Pixels as rectangles of one color each. */
   drawPixels(side: number, view: Camera, draw: DrawPixels): void {
-    const empty = new Uint32Array(side * side);
-    const pixels = draw(empty, side, view) ?? empty;
+    const pixels = new Uint32Array(side * side);
+    draw(pixels, side, view);
     const [before, after] = this.around();
     this.parts.push({ before: `${before}<g shape-rendering="crispEdges">`, pixels, side, after: `</g>${after}` });
   }

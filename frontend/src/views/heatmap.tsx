@@ -13,7 +13,7 @@ import { extent, type Pane, panes, scale, seenClasses, told } from '../seen';
 import { subject } from '../state';
 import { Pair, Tooltip } from './cursor';
 import { GAP, INK, type Layout, MANY, panelsIn, Sheet } from './sheet';
-import { FONT, measureIn, type Painter, paintPixels, type Surface } from './surface';
+import { FONT, type Memory, measureIn, type Painter, paintPixels, type Surface } from './surface';
 
 const PROBLEM_WIDTH = 360;
 const STEP_NOTE = 72; // the room for a run's step beside its name
@@ -109,30 +109,24 @@ function Cells({ run, matrix, layout, stale, list }: CellsProps) {
 /** Of MANY classes, a picture of them all is kept: the next time one comes by its step, it is there. Its matrix is kept with it. */
 const MOST_KEPT = { pictures: 12, bytes: 32e6 };
 const LEAST_KEPT = 200; // not the minimap
-const kept = new Map<Matrix, { look: string; pixels: Uint32Array }>();
+const kept = new Map<Matrix, { look: string; picture: HTMLCanvasElement }>();
 
-/** Draws a matrix as `look` says, or gives the pixels of the last time. */
-function drawOrRecall(
-  pixels: Uint32Array,
-  side: number,
-  camera: Camera,
-  picture: Picture,
-  look: string,
-): Uint32Array | undefined {
-  const { matrix } = picture;
-  if (matrix.numClasses < MANY || camera.k > 1 || side < LEAST_KEPT) {
-    drawCells(pixels, side, camera, picture);
-    return undefined;
-  }
-  const known = kept.get(matrix);
-  kept.delete(matrix);
-  const isSame = known?.look === look && known.pixels.length === pixels.length;
-  const shown = isSame ? known.pixels : new Uint32Array(pixels.length);
-  if (!isSame) drawCells(shown, side, camera, picture);
-  kept.set(matrix, { look, pixels: shown });
-  const most = Math.min(MOST_KEPT.pictures, MOST_KEPT.bytes / pixels.byteLength);
-  for (const oldest of kept.keys()) if (kept.size > most) kept.delete(oldest);
-  return shown;
+/** Where the picture of all of a matrix, as `look` says, is kept; null for what is quickly drawn. */
+function memoryOf(matrix: Matrix, look: string, side: number, view: Camera): Memory | null {
+  if (matrix.numClasses < MANY || view.k > 1 || side < LEAST_KEPT) return null;
+  const keep = (picture: HTMLCanvasElement) => {
+    kept.delete(matrix); // so that it is the newest
+    kept.set(matrix, { look, picture });
+    const most = Math.min(MOST_KEPT.pictures, MOST_KEPT.bytes / (4 * picture.width ** 2));
+    for (const oldest of kept.keys()) if (kept.size > most) kept.delete(oldest);
+  };
+  const recall = (pixels: number) => {
+    const known = kept.get(matrix);
+    if (known?.look !== look || known.picture.width !== pixels) return undefined;
+    keep(known.picture);
+    return known.picture;
+  };
+  return { recall, keep };
 }
 
 type Marks = ((row: number, column: number) => boolean) | null;
@@ -140,7 +134,8 @@ type Marks = ((row: number, column: number) => boolean) | null;
 function painterOf(picture: Picture, look: string, muted: string, marks: Marks): Painter {
   return (surface, side, view) => {
     const size = cellSize(view, side, picture.matrix.numClasses);
-    paintPixels(surface, side, view, size, (pixels, within, camera) => drawOrRecall(pixels, within, camera, picture, look));
+    const memory = memoryOf(picture.matrix, look, side, view);
+    paintPixels(surface, side, view, size, (pixels, within, camera) => drawCells(pixels, within, camera, picture), memory);
     paintNumbers(surface, cellNumbers(side, view, picture, muted, measureIn(numberSize(size))), numberSize(size));
     if (marks && size >= MARKS_FROM) paintMarks(surface, side, view, size, picture, marks);
   };

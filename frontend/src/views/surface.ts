@@ -50,8 +50,22 @@ function scratchOf(pixels: number) {
   return made;
 }
 
+/** Where a square of pixels is kept for the next time that it is shown. */
+export interface Memory {
+  /** The picture of so many pixels a side, if there is one. */
+  readonly recall: (pixels: number) => HTMLCanvasElement | undefined;
+  readonly keep: (picture: HTMLCanvasElement) => void;
+}
+
 /** Puts drawn pixels, all of them, into the square of this side: sharp where cells are larger than a pixel, in CSS pixels where they are pooled. */
-export function paintPixels(surface: Surface, side: number, view: Camera, size: number, draw: DrawPixels): void {
+export function paintPixels(
+  surface: Surface,
+  side: number,
+  view: Camera,
+  size: number,
+  draw: DrawPixels,
+  memory?: Memory | null,
+): void {
   if (surface instanceof SvgContext) {
     surface.drawPixels(side, view, draw);
     return;
@@ -59,9 +73,20 @@ export function paintPixels(surface: Surface, side: number, view: Camera, size: 
   const detail = size < 1 ? 1 : surface.getTransform().a;
   const pixels = Math.round(side * detail);
   const factor = pixels / side;
-  const { canvas, context, image: own } = scratchOf(pixels);
-  const others = draw(new Uint32Array(own.data.buffer), pixels, { x: view.x * factor, y: view.y * factor, k: view.k });
-  const image = others ? new ImageData(new Uint8ClampedArray(others.buffer as ArrayBuffer), pixels) : own;
+  const known = memory?.recall(pixels);
+  if (known) {
+    surface.imageSmoothingEnabled = false;
+    surface.drawImage(known, 0, 0, side, side);
+    return;
+  }
+  const { canvas, context, image } = scratchOf(pixels);
+  draw(new Uint32Array(image.data.buffer), pixels, { x: view.x * factor, y: view.y * factor, k: view.k });
+  if (memory) {
+    const picture = document.createElement('canvas');
+    picture.width = picture.height = pixels;
+    picture.getContext('2d', { alpha: false })?.putImageData(image, 0, 0);
+    memory.keep(picture);
+  }
   const { a, e, f } = surface.getTransform();
   if (detail === a && Number.isInteger(e) && Number.isInteger(f)) {
     surface.putImageData(image, e, f); // one copy less
