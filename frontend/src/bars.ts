@@ -1,6 +1,6 @@
 // Several runs in each cell: a bar for each, then as cells get smaller a stripe for each, then the run with the largest value.
 
-import type { Camera } from './camera';
+import { type Camera, cellSize } from './camera';
 import { compactCount, shortValue } from './format';
 import { drawGround, eachVisible, fillBox, gridOf } from './grid';
 import type { Measure } from './marks';
@@ -123,8 +123,8 @@ export interface BarNumber {
 /** The value of every run beside its bar, where it fits. */
 export function barNumbers(side: number, camera: Camera, picture: BarPicture, ink: string, measure: Measure): BarNumber[] {
   const { runs, numClasses, normalize, scaleOf, hideDiagonal, hideBelow } = picture;
+  if (glyphAt(cellSize(camera, side, numClasses), runs.length) !== 'numbers') return [];
   const { across, down, size } = gridOf(side, camera, numClasses);
-  if (glyphAt(size, runs.length) !== 'numbers') return [];
   const numbers: BarNumber[] = [];
   for (let row = down.first; row <= down.last; row++) {
     for (let column = across.first; column <= across.last; column++) {

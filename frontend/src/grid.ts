@@ -29,9 +29,16 @@ export function gridOf(side: number, camera: Camera, n: number): Grid {
   const end = (offset: number, index: number) => Math.max(start(offset, index + 1) - line, start(offset, index) + (line ? 0 : 1));
   const [across, down] = [visibleClasses(camera.x, size, side, n), visibleClasses(camera.y, size, side, n)];
   const edges = (of: (offset: number, index: number) => number, offset: number, { first, last }: Range) => {
-    const found = new Int32Array(Math.max(0, last - first + 1));
-    for (let i = 0; i < found.length; i++) found[i] = of(offset, first + i);
-    return (index: number) => found[index - first];
+    let found: Int32Array | undefined; // only where one asks: of many classes they take a while
+    const all = () => {
+      const each = new Int32Array(Math.max(0, last - first + 1));
+      for (let i = 0; i < each.length; i++) each[i] = of(offset, first + i);
+      return each;
+    };
+    return (index: number) => {
+      found ??= all();
+      return found[index - first];
+    };
   };
   return {
     size,
