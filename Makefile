@@ -20,7 +20,7 @@ help:
 	@echo 'make check   lint, check types, and compare the committed frontend bundle with its sources'
 	@echo 'make build   rebuild the frontend bundle'
 	@echo 'make bench   measure cost and speed beside other ways of logging a confusion matrix'
-	@echo 'make reliability  try damaged records, odd requests, crashes, packages, load and mutants; takes two hours or three'
+	@echo 'make reliability  try damaged records, odd requests, crashes, packages, load and mutants; takes three hours'
 	@echo 'make audit   look for known vulnerabilities and odd licenses in what is shipped and needed; asks the network'
 	@echo 'make picture take the picture of the README anew'
 	@echo 'make clean   remove all that the others made, except logs elsewhere than $(LOGDIR)/digits and $(LOGDIR)/text'
@@ -66,9 +66,7 @@ reliability: $(BIN)/.bench-installed frontend/node_modules/.package-lock.json
 	$(BIN)/python tests/reliability/extras.py
 	$(BIN)/python tests/reliability/load.py
 	CHROMIUM="$$(tests/tools.sh chromium $(VENV))" && export CHROMIUM && $(BIN)/python tests/reliability/long_names.py
-	$(BIN)/python tests/reliability/mutants.py record store matrix
-	$(BIN)/python tests/reliability/mutants.py --every 2 metrics
-	$(BIN)/python tests/reliability/mutants.py --every 4 accumulate
+	$(BIN)/python tests/reliability/mutants.py
 
 audit: $(BIN)/.test-installed | node
 	PATH="$(abspath $(BIN)):$$PATH" $(BIN)/python tests/reliability/audit.py $(AUDIT)

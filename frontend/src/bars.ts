@@ -2,9 +2,9 @@
 
 import { type Camera, cellSize } from './camera';
 import { compactCount, shortValue } from './format';
-import { drawGround, eachVisible, fillBox, gridOf } from './grid';
+import { drawGround, eachVisible, fillBox, type Grid, gridOf } from './grid';
 import type { Measure } from './marks';
-import { countAt, denominator, type Matrix, type Normalize } from './matrix';
+import { countAt, denominator, firstCellFrom, type Matrix, type Normalize } from './matrix';
 import { inkOn, type Palette, type Ramp, toCss } from './palette';
 import { largestOf, type Pick } from './pick';
 import type { Scale } from './scale';
@@ -56,7 +56,10 @@ export function drawBars(pixels: Uint32Array, side: number, camera: Camera, pict
   const neverSeen = (row: number) => runs.every(({ matrix }) => !matrix || matrix.support[row] === 0);
   drawGround(pixels, side, grid, palette, neverSeen);
   const glyph = glyphAt(grid.size, runs.length);
-  const best = glyph === 'pooled' ? emptyPool(pixels.length) : null;
+  if (glyph === 'pooled') {
+    drawPooled(pixels, side, grid, picture);
+    return;
+  }
   for (const [slot, { matrix, ramp }] of runs.entries()) {
     if (!matrix) continue;
     eachVisible(matrix, grid, (row, column, count) => {
@@ -67,19 +70,6 @@ export function drawBars(pixels: Uint32Array, side: number, camera: Camera, pict
       const place = row === column ? scale.correct(value) : scale.wrong(value);
       const x0 = grid.left(column);
       const y0 = grid.top(row);
-      if (best) {
-        const left = Math.min(side - 1, Math.max(0, x0));
-        const top = Math.min(side - 1, Math.max(0, y0));
-        const at = top * side + left;
-        const known = best[at] >> 4;
-        if (place < known || (place === known && (best[at] & 15) === slot)) return;
-        best[at] = (place << 4) | slot;
-        // Where another run has as much, neither is seen to have more.
-        const color = place === known ? palette.frame : ramp[place];
-        if (grid.size <= 1) pixels[at] = color;
-        else fillBox(pixels, side, left, top, Math.max(grid.right(column), left + 1), Math.max(grid.bottom(row), top + 1), color);
-        return;
-      }
       const x1 = grid.right(column);
       const y1 = grid.bottom(row);
       if (glyph === 'stripes') {
@@ -94,6 +84,44 @@ export function drawBars(pixels: Uint32Array, side: number, camera: Camera, pict
         fillBox(pixels, side, x0 + 1, from, x0 + 1 + long, Math.max(to, from + 1), ramp[BAR]);
       }
     });
+  }
+}
+
+/** In each cell, or on each pixel that several share, the run with the largest value. There may be 100,000 cells: nothing is done twice. */
+function drawPooled(pixels: Uint32Array, side: number, grid: Grid, picture: BarPicture): void {
+  const { runs, normalize, scaleOf, palette, hideDiagonal, hideBelow } = picture;
+  const { across, down, size } = grid;
+  const inside = (at: number) => Math.min(side - 1, Math.max(0, at));
+  const lefts = new Int32Array(across.last + 1);
+  for (let column = across.first; column <= across.last; column++) lefts[column] = inside(grid.left(column));
+  const best = emptyPool(pixels.length);
+  for (const [slot, { matrix, ramp }] of runs.entries()) {
+    if (!matrix) continue;
+    const { rowStart, cols, counts, diagonal, predicted, rest } = matrix;
+    const show = (row: number, top: number, column: number, place: number) => {
+      const left = lefts[column];
+      const at = top * side + left;
+      const known = best[at] >> 4;
+      if (place < known || (place === known && (best[at] & 15) === slot)) return;
+      best[at] = (place << 4) | slot;
+      // Where another run has as much, neither is seen to have more.
+      const color = place === known ? palette.frame : ramp[place];
+      if (size <= 1) pixels[at] = color;
+      else fillBox(pixels, side, left, top, Math.max(grid.right(column), left + 1), Math.max(grid.bottom(row), top + 1), color);
+    };
+    for (let row = down.first; row <= down.last; row++) {
+      const top = inside(grid.top(row));
+      const scale = scaleOf(row);
+      const ofRow = denominator(matrix, normalize, row, row);
+      // Within the rest, what was confused and what was not is one number.
+      const isShown = diagonal[row] > 0 && row >= across.first && row <= across.last && !hideDiagonal && row !== rest;
+      if (isShown) show(row, top, row, scale.correct(diagonal[row] / ofRow));
+      const end = rowStart[row + 1];
+      for (let i = firstCellFrom(matrix, row, across.first); i < end && cols[i] <= across.last; i++) {
+        if (counts[i] < hideBelow) continue;
+        show(row, top, cols[i], scale.wrong(counts[i] / (normalize === 'pred' ? predicted[cols[i]] : ofRow)));
+      }
+    }
   }
 }
 
