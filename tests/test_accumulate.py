@@ -681,6 +681,21 @@ def test_memory_of_images():
     assert peak < 8e6 < scores.nbytes
 
 
+def test_a_wrong_label_beside_a_right_weight():
+    accumulator = ConfusionMatrixAccumulator(2)
+    accumulator.update([0, 5, 1], [0, 1, 0], [3, 4, 2])
+    with pytest.raises(ValueError, match="label 5 of preds is outside num_classes=2, at sample 1 of update 0 "):
+        accumulator.compute()
+    assert accumulator.compute().to_dense().tolist() == [[3, 2], [0, 0]]
+
+
+def test_the_largest_total_is_an_integer():
+    accumulator = ConfusionMatrixAccumulator(2)
+    accumulator.update([1], [1], [2**53 - 1])
+    matrix = accumulator.compute()
+    assert (matrix.total, matrix.values.dtype) == (2**53 - 1, np.int64)
+
+
 class TestOnDevice:
     def test_update_reads_no_value(self):
         """A meta tensor has none: whatever would wait for a GPU raises here."""
