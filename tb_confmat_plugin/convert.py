@@ -205,7 +205,7 @@ class _Pattern:
         groups = found.groupdict()
         if groups != other.groupdict():
             ways = " or ".join(", ".join(f"{key} {value!r}" for key, value in each.groupdict().items()) for each in (other, found))
-            raise ValueError(f"{name!r} is like {self.text} in more than one way: {ways}; nobody but you can tell which")
+            raise ValueError(f"{name!r} is like {self.text} in more than one way: {ways}; pass --scalars or --class-names that leave one")
         tag = groups.get("tag", self.tag)
         if "outcome" in groups:
             words = groups["outcome"].lower().split("_")

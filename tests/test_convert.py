@@ -302,7 +302,7 @@ def test_a_name_that_means_two_cells(tmp_path, pattern, names, scalar, ways):
     if ways is None:
         assert dense(convert_scalars(tmp_path, pattern, class_names=names, missing="zero")) == {(".", "x-1", 1): [[0, 3], [0, 0]]}
         return
-    message = f"^{re.escape(f'{scalar!r} is like {pattern} in more than one way: {ways}; nobody but you can tell which')}$"
+    message = f"^{re.escape(f'{scalar!r} is like {pattern} in more than one way: {ways}; pass --scalars or --class-names that leave one')}$"
     for missing in ("refuse", "zero"):
         with pytest.raises(ValueError, match=message):
             convert_scalars(tmp_path, pattern, class_names=names, missing=missing)

@@ -166,9 +166,10 @@ export function* confusionTable(matrix: Matrix, { names }: ClassList, by: 'count
 /** Every cell that is not zero before and after: those that changed by more than noise first, then by the size of the change. */
 export function* changeTable(changes: Changes, { names }: ClassList, normalize: Normalize): Work<Table> {
   const { rows, cols, before, after, difference, pValue, significant } = changes;
-  const adjusted = yield* adjustment(pValue);
+  const adjusted = yield* part(adjustment(pValue), 0, 0.5);
   const size = difference.map((change) => Math.abs(change) || 0);
-  const ranked = yield* sorted(rows.keys(), (a, b) => significant[b] - significant[a] || size[b] - size[a]);
+  const order = (a: number, b: number) => significant[b] - significant[a] || size[b] - size[a];
+  const ranked = yield* part(sorted(rows.keys(), order), 0.5, 1);
   const change = normalize === 'counts' ? 'change' : `change_of_share_of_${SHARES[normalize]}`;
   return {
     header: ['true_class', 'predicted_class', 'before', 'after', change, 'p_value', 'adjusted_p_value', 'significant'],
@@ -188,9 +189,9 @@ export function* jsonOf(matrix: Matrix, { names, size }: ClassList, source: Sour
   const cells = [...cellsOf(matrix)];
   const about = { ...source, rows_are: 'true classes', num_classes: size, class_names: names };
   const list = (of: 'row' | 'column' | 'count') => written(cells.length, (i) => String(cells[i][of]), ',');
-  const rows = yield* list('row');
-  const cols = yield* list('column');
-  const counts = yield* list('count');
+  const rows = yield* part(list('row'), 0, 0.3);
+  const cols = yield* part(list('column'), 0.3, 0.6);
+  const counts = yield* part(list('count'), 0.6, 1);
   return [`${JSON.stringify(about).slice(0, -1)},"rows":[`, ...rows, '],"cols":[', ...cols, '],"counts":[', ...counts, ']}'];
 }
 

@@ -258,6 +258,19 @@ describe('tables', () => {
   });
 });
 
+test('how far a file is, only grows', () => {
+  const matrix = matrixFrom(randomCounts(draw, 40, 0.9));
+  const list = named(40);
+  const changes = changesBetween(matrixFrom(randomCounts(draw, 40, 0.9)), matrix, 'true');
+  for (const work of [jsonOf(matrix, list, SOURCE), csvOf(changeTable(changes, list, 'true')), csvOf(cellTable(matrix, list))]) {
+    const told: number[] = [];
+    for (let next = work.next(); !next.done; next = work.next()) told.push(next.value);
+    expect(told.length).toBeGreaterThan(20);
+    expect(told).toEqual([...told].sort((a, b) => a - b));
+    expect(told.at(-1)).toBeCloseTo(1);
+  }
+});
+
 test('JSON holds the whole matrix, its names and where it comes from', () => {
   for (let round = 0; round < 30; round++) {
     const counts = randomCounts(draw, whole(draw, 1, 12));

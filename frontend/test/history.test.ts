@@ -3,32 +3,13 @@ import { scan, summaryOf } from '../src/history';
 import { extentOf, type Matrix } from '../src/matrix';
 import { wholeMetrics } from '../src/metrics';
 import { Series } from '../src/series';
+import { clock, turns } from './clock';
 import { denseOf, golden, matrixFrom, NORMALIZATIONS, randomCounts, recordOf, sealed, seeded, whole } from './samples';
 import { infoOf, type Server, startServer, until } from './server';
 
 type State = typeof import('../src/state') & typeof import('../src/loading');
 
 const draw = seeded(181);
-
-/** Makes the clock go on by so many milliseconds whenever someone looks. */
-function clock(milliseconds: number): void {
-  let now = 0;
-  vi.spyOn(performance, 'now').mockImplementation(() => {
-    now += milliseconds;
-    return now;
-  });
-}
-
-/** Counts how often the page could have done something else. */
-function turns(): { count: number; stop(): void } {
-  const found = { count: 0, stop: () => clearTimeout(timer) };
-  const next = () => {
-    found.count++;
-    timer = setTimeout(next);
-  };
-  let timer = setTimeout(next);
-  return found;
-}
 
 afterEach(() => {
   vi.restoreAllMocks();

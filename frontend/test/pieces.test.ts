@@ -1,28 +1,9 @@
 import { afterEach, describe, expect, test, vi } from 'vitest';
 import { breath, finished, inSlices, part, sorted, type Work, written } from '../src/pieces';
+import { clock, turns } from './clock';
 import { seeded, whole } from './samples';
 
 const draw = seeded(191);
-
-/** Makes the clock go on by so many milliseconds whenever someone looks. */
-function clock(milliseconds: number): void {
-  let now = 0;
-  vi.spyOn(performance, 'now').mockImplementation(() => {
-    now += milliseconds;
-    return now;
-  });
-}
-
-/** Counts how often the page could have done something else. */
-function turns(): { count: number; stop(): void } {
-  const found = { count: 0, stop: () => clearTimeout(timer) };
-  const next = () => {
-    found.count++;
-    timer = setTimeout(next);
-  };
-  let timer = setTimeout(next);
-  return found;
-}
 
 afterEach(() => {
   vi.restoreAllMocks();

@@ -148,7 +148,7 @@ function tablesOf(pane: Pane, matrix: NonNullable<Pane['matrix']>): [text: strin
 function* changed(before: Matrix, after: Matrix): Work<Table> {
   const [of, list] = [normalize.value, seenClasses.value];
   const found = changes.value ?? (yield* part(comparison(before, after, of), 0, 0.5));
-  return yield* changeTable(found, list, of);
+  return yield* part(changeTable(found, list, of), 0.5, 1);
 }
 
 /** The cells of every run, as Compare and the small multiples show them. */
