@@ -153,7 +153,7 @@ class TensorBoard:
         if self._process.poll() is None:
             self._process.terminate()
             try:
-                self._process.wait(10)
+                self._process.wait(30)  # it saves its coverage, which must not be cut off
             except subprocess.TimeoutExpired:
                 self._process.kill()
                 self._process.wait()

@@ -29,6 +29,8 @@ def infos(tmp_path, monkeypatch):
         monkeypatch.setenv(place, str(tmp_path / "jupyter"))
     monkeypatch.setenv("TMPDIR", str(tmp_path))
     monkeypatch.setenv("TENSORBOARD_BINARY", str(Path(sys.executable).with_name("tensorboard")))
+    # A kernel ends its children by one signal after another, and one that is cut off while it saves its coverage leaves a damaged file.
+    monkeypatch.delenv("COVERAGE_PROCESS_CONFIG", raising=False)
     directory = tmp_path / ".tensorboard-info"
     yield directory
     for file in directory.glob("pid-*.info"):
