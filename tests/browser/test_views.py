@@ -53,6 +53,8 @@ def board(serve: Any, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]
     with SummaryWriter(logdir / "a") as writer:
         for step in range(3):
             writer.add_confusion_matrix("large", large(step), step)
+        writer.add_confusion_matrix("checked", [[2, 0], [1, 1]], 0)  # a few samples before the training, as Lightning does
+        writer.add_confusion_matrix("checked", [[90, 10], [20, 180]], 1)
     with serve(logdir) as running:
         yield running
 
@@ -141,8 +143,35 @@ def test_timeline_in_cells_and_as_cards(tab: Any) -> None:
     expect(cards.first).to_contain_text("kind 7")
     cards.first.get_by_role("button").click()
     expect(panel(tab).get_by_role("heading", name="true kind 7, predicted kind 8")).to_be_visible()
+    expect(cards.first.get_by_role("button")).to_have_attribute("aria-current", "true")
+    tab.frame.get_by_label("Find a class").fill("kind 250")
+    tab.page.keyboard.press("Enter")
+    expect(cards).to_have_count(25)
+    expect(cards.first.get_by_role("button")).to_have_attribute("aria-current", "true")
+    expect(cards.first).to_contain_text(f"kind 250→ kind 250{large(2).to_dense()[250, 250]}")
+    tab.matrix.focus()
+    for key, at in (("ArrowRight", 0), ("ArrowRight", 1), ("End", 24), ("Home", 0), ("ArrowLeft", 0)):
+        tab.page.keyboard.press(key)
+        expect(cards.nth(at).get_by_role("button")).to_be_focused()
+    tab.page.keyboard.press("ArrowDown")
+    above, below = cards.first.bounding_box(), tab.frame.locator(".cards button:focus").bounding_box()
+    assert below["y"] > above["y"]
+    assert below["x"] == pytest.approx(above["x"], abs=1)
+    tab.page.keyboard.press("Enter")
+    expect(tab.frame.locator(".cards button:focus")).to_have_attribute("aria-current", "true")
+    expect(cards).to_have_count(25)  # the one that was gone to before stays where it is
     tab.choose("Show", "10 worst")
     expect(tab.frame.locator(".sheet canvas").first).to_be_visible()
+
+
+def test_the_best_step_of_a_class_tells_when_it_had_few_samples(tab: Any) -> None:
+    tab.choose("Tag", "checked")
+    tab.frame.get_by_label("Find a class").fill("0")
+    tab.page.keyboard.press("Enter")
+    best = panel(tab).get_by_role("table", name="The class at its best").get_by_role("cell")
+    expect(best.nth(0)).to_contain_text("100%step 0, only 2 samples")
+    expect(best.nth(1)).to_contain_text("81.8%step 1")
+    expect(best.nth(1)).not_to_contain_text("samples")
 
 
 def test_summary_has_values_changes_and_a_chart_that_goes_to_a_step(tab: Any) -> None:

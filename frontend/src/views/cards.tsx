@@ -1,6 +1,6 @@
 // The course of single confusions as small charts, where there are too many classes for a course in each cell.
 
-import { useLayoutEffect, useRef } from 'preact/hooks';
+import { useEffect, useLayoutEffect, useRef } from 'preact/hooks';
 import type { Cell } from '../camera';
 import { type Courses, linePoints, stepRange } from '../courses';
 import { exactCount, nameOf, percent, shareOf, shortValue } from '../format';
@@ -9,15 +9,23 @@ import { cutTo } from '../marks';
 import { countAt, type Matrix } from '../matrix';
 import { runColor } from '../palette';
 import { classAt, goToClasses, seenClasses, subjectPane } from '../seen';
-import { runSlots, step } from '../state';
+import { cursor, runSlots, step } from '../state';
 import { drawings, INK } from './sheet';
 import { FONT, type Surface, strokeLine } from './surface';
 
 const NAME = 14;
 const CARD = { width: 180, height: 56, head: 34, gap: 12 };
 
-/** The worst confusions as small charts. */
-export function Cards({ cells, courses: of }: { cells: readonly Cell[]; courses: ReadonlyMap<string, Courses> }) {
+interface CardsProps {
+  cells: readonly Cell[];
+  /** The first of them, where it is not one of the worst. */
+  goneTo: Cell | null;
+  courses: ReadonlyMap<string, Courses>;
+  stale: boolean;
+}
+
+/** The worst confusions as small charts; before them, another cell that was gone to. */
+export function Cards({ cells, goneTo, courses: of, stale }: CardsProps) {
   const box = useRef<HTMLUListElement>(null);
   const list = seenClasses.value;
   const { first, last } = stepRange(of);
@@ -59,16 +67,25 @@ export function Cards({ cells, courses: of }: { cells: readonly Cell[]; courses:
     });
     return () => void drawings.delete('cards');
   });
+  const at = cursor.value;
+  useEffect(() => {
+    if (goneTo) box.current?.firstElementChild?.scrollIntoView({ block: 'nearest' });
+  }, [goneTo]);
   return (
     <div class="cards">
       <p class="head">
-        The {cells.length} worst confusions of <bdi>{subjectPane.value?.run}</bdi> at step {subjectPane.value?.step}, over all
-        steps; show fewer classes to see the course of each cell
+        {goneTo ? 'The cell that was gone to, and the' : 'The'} {cells.length - (goneTo ? 1 : 0)} worst confusions of{' '}
+        <bdi>{subjectPane.value?.run}</bdi> at step {subjectPane.value?.step}, over all steps; show fewer classes to see the
+        course of each cell
       </p>
-      <ul ref={box}>
+      <ul ref={box} class={stale ? 'stale' : undefined} onKeyDown={press}>
         {cards.map(({ cell, names, value, most, lines }) => (
           <li key={`${cell.trueClass} ${cell.predictedClass}`}>
-            <button type="button" onClick={() => goToClasses(classAt(cell.trueClass), classAt(cell.predictedClass))}>
+            <button
+              type="button"
+              aria-current={at?.trueClass === cell.trueClass && at.predictedClass === cell.predictedClass}
+              onClick={() => goToClasses(classAt(cell.trueClass), classAt(cell.predictedClass))}
+            >
               <span class="names" title={`true ${names[0]}, predicted ${names[1]}`}>
                 <bdi>{cutTo(names[0], NAME)}</bdi>
                 <span>
@@ -93,6 +110,25 @@ export function Cards({ cells, courses: of }: { cells: readonly Cell[]; courses:
       </ul>
     </div>
   );
+}
+
+/** Arrow keys, Home and End go from card to card. */
+function press(event: KeyboardEvent): void {
+  if (moveAmong(event.currentTarget as HTMLElement, event.key)) event.preventDefault();
+}
+
+/** Focuses the card that a key leads to, from the one that has the focus or else the current one; whether there is one. */
+export function moveAmong(list: HTMLElement, key: string): boolean {
+  const cards = [...list.querySelectorAll('button')];
+  const from = cards.indexOf(document.activeElement as HTMLButtonElement);
+  const across = cards.findIndex((card) => card.offsetTop > cards[0].offsetTop);
+  const row = across > 0 ? across : cards.length;
+  const by = { ArrowLeft: -1, ArrowRight: 1, ArrowUp: -row, ArrowDown: row, Home: -from, End: cards.length - 1 - from }[key];
+  if (by === undefined || cards.length === 0) return false;
+  const current = cards.findIndex((card) => card.ariaCurrent === 'true');
+  const to = from < 0 ? Math.max(current, 0) : from + by;
+  cards[to]?.focus();
+  return true;
 }
 
 /** In the unit of the course. */

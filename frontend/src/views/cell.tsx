@@ -3,7 +3,7 @@
 import { signal } from '@preact/signals';
 import { useEffect } from 'preact/hooks';
 import type { Courses } from '../courses';
-import { exactCount, nameOf, percent, pointsText } from '../format';
+import { compactCount, exactCount, nameOf, percent, pointsText } from '../format';
 import { goToStep } from '../loading';
 import { dark, normalize } from '../look';
 import { cutTo } from '../marks';
@@ -13,7 +13,7 @@ import { runColor } from '../palette';
 import { baselinePane, classAt, loadCourses, type Pane, panes, seenClasses } from '../seen';
 import { adjustedPValues, twoProportions } from '../significance';
 import { chosenRuns, cursor, runSlots, series, subject } from '../state';
-import { Between, bestOf, type ClassFigure, courseOfClass } from './classes';
+import { Between, bestOf, type ClassFigure, courseOfClass, scarceSupport } from './classes';
 import { changeToldOf } from './difference';
 import { Examples } from './examples';
 import { Line } from './line';
@@ -248,12 +248,16 @@ function Best({ index }: { index: number }) {
             </th>
             {FIGURES.map(([name]) => {
               const best = bestOf(courseOfClass(index, run, name));
+              const scarce = best && scarceSupport(index, run, best[0]);
               return (
                 <td key={name}>
                   {best && (
                     <button type="button" class="plain" onClick={() => goToStep(best[0])}>
                       {percent(best[1])}
-                      <small class="between">step {best[0]}</small>
+                      <small class="between">
+                        step {best[0]}
+                        {scarce !== null && `, only ${compactCount(scarce)} samples`}
+                      </small>
                     </button>
                   )}
                 </td>

@@ -207,6 +207,17 @@ export function figureAt(one: Summary, own: number, figure: ClassFigure): number
   return of === 0 ? Number.NaN : correct / of;
 }
 
+/** The support of a class at a step, where it is less than half of what the class has at another: a figure of few samples may be luck. */
+export function scarceSupport(index: number, run: string, step: number): number | null {
+  const list = classes.value;
+  const all = [...(histories.value.get(run)?.values() ?? [])].map((one) => {
+    const own = sameClass(index, list, one.classes);
+    return { step: one.step, support: own < 0 ? 0 : one.support[own] };
+  });
+  const here = all.find((one) => one.step === step)?.support ?? 0;
+  return all.some(({ support }) => here < support / 2) ? here : null;
+}
+
 /** A figure of a class at every step of a run that has been read. */
 export function courseOfClass(index: number, run = subject.value, figure: ClassFigure = 'f1'): [step: number, value: number][] {
   const list = classes.value;

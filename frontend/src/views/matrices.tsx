@@ -6,6 +6,7 @@ import { moveStep } from '../loading';
 import { panelTab, view } from '../look';
 import { revealed, seenClasses, told } from '../seen';
 import { camera, cameraSide, cursor, hover, loading, shown, subject } from '../state';
+import { moveAmong } from './cards';
 import { Compare } from './compare';
 import { Difference, headRoom } from './difference';
 import { Gallery } from './gallery';
@@ -71,7 +72,7 @@ export function Matrices() {
       <p id="keys" hidden>
         Arrow keys move from cell to cell, Home and End within a row, with Control to the first and last cell. M goes to the
         mirrored cell, Enter tells more of the cell. Plus and minus zoom, 0 shows all, Page Up and Page Down change the step,
-        Escape leaves the cell.
+        Escape leaves the cell. Where there are cards, arrow keys go from card to card.
       </p>
       {count === 0 ? <p class="waiting">Tick a run to see its matrix</p> : space.width > 0 && <View {...space} />}
     </div>
@@ -89,6 +90,8 @@ function press(event: KeyboardEvent, side: number): boolean {
   if (event.altKey || event.metaKey || (event.target as HTMLElement).closest('button, input, select, dialog')) return false;
   // Nothing is pointed at in the gallery: these keys scroll it.
   if (view.value === 'gallery' && !event.key.startsWith('Page')) return false;
+  const cards = (event.currentTarget as HTMLElement).querySelector<HTMLElement>('.cards ul');
+  if (cards && moveAmong(cards, event.key)) return true;
   const at = cursor.value;
   const n = seenClasses.value.size;
   const run = at?.run ?? subject.value;

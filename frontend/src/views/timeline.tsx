@@ -1,7 +1,8 @@
 // The Timeline view: the course of each cell over the steps; with many classes, of the worst confusions.
 
 import { computed, effect, signal, untracked } from '@preact/signals';
-import { useEffect, useMemo } from 'preact/hooks';
+import { useEffect, useMemo, useRef } from 'preact/hooks';
+import type { ClassList } from '../arrange';
 import { type Camera, type Cell, cellSize } from '../camera';
 import { rankedConfusions } from '../confusions';
 import {
@@ -21,7 +22,7 @@ import { countAt } from '../matrix';
 import { runColor, runRamp } from '../palette';
 import { scaleOf } from '../scale';
 import { loadCourses, panes, seenClasses, subjectPane, told } from '../seen';
-import { chosenRuns, runSlots, series, step } from '../state';
+import { chosenRuns, cursor, runSlots, series, step } from '../state';
 import { Cards } from './cards';
 import { Pair, Tooltip } from './cursor';
 import { INK, panelsIn, Sheet } from './sheet';
@@ -32,10 +33,20 @@ const MOST_CLASSES = 40;
 const CARDS = 24;
 const NO_EXTENT = { correct: { least: 0, most: 0 }, wrong: { least: 0, most: 0 } };
 
-/** The courses that are shown, of which cells, and whether others are on their way. */
-const courses = signal<{ cells: readonly Cell[]; of: ReadonlyMap<string, Courses> } | null>(null);
+const isSame = (a: Cell, b: Cell) => a.trueClass === b.trueClass && a.predictedClass === b.predictedClass;
+
+/** Of which cells the courses are wanted. */
+interface Wanted {
+  readonly list: ClassList;
+  readonly cells: readonly Cell[];
+  /** The first of them, where it is not one of the worst but was gone to. */
+  readonly goneTo: Cell | null;
+}
+
+/** The courses that are shown, and whether others are on their way. */
+const courses = signal<(Wanted & { of: ReadonlyMap<string, Courses> }) | null>(null);
 const busy = signal(false);
-let wanted = 0;
+let loads = 0;
 
 /** From which value to which the courses in cells go; null where each has a scale of its own. */
 export const courseExtent = computed(() => {
@@ -55,12 +66,12 @@ export function areCards(): boolean {
   return view.value === 'timeline' && seenClasses.value.size > MOST_CLASSES;
 }
 
-async function load(cells: readonly Cell[]): Promise<void> {
-  const mine = ++wanted;
+async function load(wanted: Wanted): Promise<void> {
+  const mine = ++loads;
   busy.value = true;
-  const found = await loadCourses(cells, () => wanted === mine);
-  if (wanted !== mine) return;
-  courses.value = found && { cells, of: found };
+  const found = await loadCourses(wanted.cells, () => loads === mine);
+  if (loads !== mine) return;
+  courses.value = found && { ...wanted, of: found };
   busy.value = false;
 }
 
@@ -68,25 +79,41 @@ export function Timeline({ width, height }: { width: number; height: number }) {
   const list = seenClasses.value;
   const n = list.size;
   const inCells = n <= MOST_CLASSES;
-  // The cells whose courses are wanted: all, or those that are worst now.
-  const cells = useMemo((): readonly Cell[] => {
+  // All cells, or those that are worst now, and before them the one that was gone to.
+  const usual = useMemo((): readonly Cell[] => {
     if (inCells) return Array.from({ length: n * n }, (_, i) => ({ trueClass: Math.floor(i / n), predictedClass: i % n }));
     const matrix = subjectPane.value?.matrix;
     const ranked = matrix ? rankedConfusions(matrix, normalize.value === 'true' ? 'rate' : 'count', CARDS) : [];
     return ranked.filter((one) => one.count >= hideBelow.value);
   }, [list, inCells ? null : subjectPane.value?.matrix, normalize.value, inCells ? 0 : hideBelow.value]);
+  const goneTo = useGoneTo(usual, n);
+  const wanted = useMemo(() => ({ list, cells: goneTo ? [goneTo, ...usual] : usual, goneTo }), [list, usual, goneTo]);
   useEffect(
     () =>
       effect(() => {
         // Loaded again whenever one of these is another.
         [chosenRuns.value, series.value, normalize.value];
-        untracked(() => load(cells));
+        untracked(() => load(wanted));
       }),
-    [cells],
+    [wanted],
   );
-  const now = courses.value?.cells === cells ? courses.value.of : null;
-  if (!now) return <p class="waiting">{busy.value ? 'Reading all steps…' : 'There is nothing to show'}</p>;
-  return inCells ? <InCells courses={now} width={width} height={height} /> : <Cards cells={cells} courses={now} />;
+  const now = courses.value;
+  // Other cards stay until theirs are read; courses of other cells would stand in the wrong place.
+  if (!now || (inCells ? now.cells !== wanted.cells : now.list !== list))
+    return <p class="waiting">{busy.value ? 'Reading all steps…' : 'There is nothing to show'}</p>;
+  if (inCells) return <InCells courses={now.of} width={width} height={height} />;
+  return <Cards cells={now.cells} goneTo={now.goneTo} courses={now.of} stale={now.cells !== wanted.cells} />;
+}
+
+/** The last cell that was gone to, unless it is among those that are shown anyway. */
+function useGoneTo(cells: readonly Cell[], n: number): Cell | null {
+  const last = useRef<Cell | null>(null);
+  const at = cursor.value;
+  const isOther = at && Math.max(at.trueClass, at.predictedClass) < n && !cells.some((cell) => isSame(cell, at));
+  if (!at) last.current = null;
+  else if (isOther && !(last.current && isSame(last.current, at))) last.current = at;
+  const now = last.current;
+  return now && !cells.some((cell) => isSame(cell, now)) ? now : null;
 }
 
 function InCells({ courses: of, width, height }: { courses: ReadonlyMap<string, Courses>; width: number; height: number }) {
