@@ -1,6 +1,7 @@
 // Which classes stand where: the class lists of several runs as one, an order, and some of the classes with the rest summed up.
 
 import { type Matrix, matrixOf } from './matrix';
+import { finished, type Work } from './pieces';
 
 export interface ClassList {
   readonly size: number;
@@ -72,6 +73,11 @@ export function shownSize({ classes, rest }: Arrangement): number {
 
 /** A matrix with its classes at other places, of which there are `size`; classes at one place are summed up, as is their row and column. */
 export function placed(matrix: Matrix, places: Int32Array, size: number): Matrix {
+  return finished(placing(matrix, places, size));
+}
+
+/** The same piece by piece. */
+export function* placing(matrix: Matrix, places: Int32Array, size: number): Work<Matrix> {
   const n = matrix.numClasses;
   if (size === n && places.every((place, index) => place === index)) return matrix;
   const diagonal = new Float64Array(size);
@@ -93,9 +99,12 @@ export function placed(matrix: Matrix, places: Int32Array, size: number): Matrix
       }
     }
   }
+  yield 0.2;
   // Sorted by column, then by row, each by counting: a comparing sort takes ten times as long.
   const byColumn = sortedBy(cols, null, kept, size);
+  yield 0.4;
   const sorted = sortedBy(rows, byColumn, kept, size);
+  yield 0.6;
   const rowStart = new Int32Array(size + 1);
   const newCols = new Int32Array(kept);
   const newCounts = new Float64Array(kept);
@@ -111,6 +120,7 @@ export function placed(matrix: Matrix, places: Int32Array, size: number): Matrix
     lastRow = rows[i];
   }
   for (let row = 0; row < size; row++) rowStart[row + 1] += rowStart[row];
+  yield 0.8;
   return matrixOf(diagonal, rowStart, newCols.subarray(0, end), newCounts.subarray(0, end));
 }
 

@@ -2,11 +2,12 @@
 
 import { type Camera, cellSize } from './camera';
 import { compactCount, shortValue } from './format';
-import { drawGround, eachVisible, fillBox, type Grid, gridOf } from './grid';
+import { drawGround, eachVisible, fillBox, type Grid, gridOf, ROWS_IN_A_PIECE } from './grid';
 import type { Measure } from './marks';
 import { countAt, denominator, firstCellFrom, type Matrix, type Normalize } from './matrix';
 import { inkOn, type Palette, type Ramp, toCss } from './palette';
 import { largestOf, type Pick } from './pick';
+import type { Work } from './pieces';
 import type { Scale } from './scale';
 
 /** One run: its matrix, where there is one, and its color from faint to full. */
@@ -50,15 +51,16 @@ function emptyPool(length: number): Uint16Array {
   return pool;
 }
 
-export function drawBars(pixels: Uint32Array, side: number, camera: Camera, picture: BarPicture): void {
+/** Draws the square `side` x `side` pixels of what the camera shows, of many small cells some rows in each piece. */
+export function* drawBars(pixels: Uint32Array, side: number, camera: Camera, picture: BarPicture): Work<void> {
   const { runs, numClasses, normalize, scaleOf, palette, hideDiagonal, hideBelow } = picture;
   const grid = gridOf(side, camera, numClasses);
   const neverSeen = (row: number) => runs.every(({ matrix }) => !matrix || matrix.support[row] === 0);
   drawGround(pixels, side, grid, palette, neverSeen);
   const glyph = glyphAt(grid.size, runs.length);
   if (glyph === 'pooled') {
-    drawPooled(pixels, side, grid, picture);
-    return;
+    yield 0;
+    return yield* drawPooled(pixels, side, grid, picture);
   }
   for (const [slot, { matrix, ramp }] of runs.entries()) {
     if (!matrix) continue;
@@ -88,7 +90,7 @@ export function drawBars(pixels: Uint32Array, side: number, camera: Camera, pict
 }
 
 /** In each cell, or on each pixel that several share, the run with the largest value. There may be 100,000 cells: nothing is done twice. */
-function drawPooled(pixels: Uint32Array, side: number, grid: Grid, picture: BarPicture): void {
+function* drawPooled(pixels: Uint32Array, side: number, grid: Grid, picture: BarPicture): Work<void> {
   const { runs, normalize, scaleOf, palette, hideDiagonal, hideBelow } = picture;
   const { across, down, size } = grid;
   const inside = (at: number) => Math.min(side - 1, Math.max(0, at));
@@ -110,6 +112,7 @@ function drawPooled(pixels: Uint32Array, side: number, grid: Grid, picture: BarP
       else fillBox(pixels, side, left, top, Math.max(grid.right(column), left + 1), Math.max(grid.bottom(row), top + 1), color);
     };
     for (let row = down.first; row <= down.last; row++) {
+      if (row % ROWS_IN_A_PIECE === 0) yield (slot + row / picture.numClasses) / runs.length;
       const top = inside(grid.top(row));
       const scale = scaleOf(row);
       const ofRow = denominator(matrix, normalize, row, row);

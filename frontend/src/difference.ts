@@ -2,11 +2,12 @@
 
 import { type Camera, cellSize } from './camera';
 import { compactCount, percent, shortValue } from './format';
-import { drawGround, fillBox, gridOf, type Range } from './grid';
+import { drawGround, fillBox, gridOf, type Range, ROWS_IN_A_PIECE } from './grid';
 import type { Measure } from './marks';
 import type { Normalize } from './matrix';
 import { inkOn, type Palette, type Ramp } from './palette';
 import { largestOf, type Pick } from './pick';
+import type { Work } from './pieces';
 import type { Changes } from './significance';
 
 /** More and less, each from faint to full, and the same in grey. */
@@ -19,50 +20,20 @@ export interface DivergingRamps {
 export interface DifferencePicture {
   readonly numClasses: number;
   readonly changes: Changes;
-  /** Row r's changes are those from rowStart[r] to rowStart[r + 1]. */
-  readonly rowStart: Int32Array;
   readonly ramps: DivergingRamps;
   readonly palette: Palette;
   readonly normalize: Normalize;
-  /** The largest change on the diagonal and off it: colors are full there. */
-  readonly most: { readonly correct: number; readonly wrong: number };
   readonly log: boolean;
   readonly hideDiagonal: boolean;
   readonly hideBelow: number;
   readonly neverSeen: (row: number) => boolean;
 }
 
-export function rowStarts(changes: Changes, numClasses: number): Int32Array {
-  const starts = new Int32Array(numClasses + 1);
-  for (const row of changes.rows) starts[row + 1]++;
-  for (let row = 0; row < numClasses; row++) starts[row + 1] += starts[row];
-  return starts;
-}
-
-/**
- * The largest change on the diagonal and off it, of those that are more than noise where there are such: shares of a few samples change more
- * than all that is certain, and would leave it pale. Neither does the place of classes that are summed up count.
- */
-export function mostChanged({ rows, cols, difference, significant }: Changes, rest?: number): { correct: number; wrong: number } {
-  const [all, certain] = [
-    { correct: 0, wrong: 0 },
-    { correct: 0, wrong: 0 },
-  ];
-  for (let i = 0; i < rows.length; i++) {
-    if (rows[i] === rest || cols[i] === rest) continue;
-    const part = rows[i] === cols[i] ? 'correct' : 'wrong';
-    const change = Math.abs(difference[i]) || 0;
-    all[part] = Math.max(all[part], change);
-    if (significant[i]) certain[part] = Math.max(certain[part], change);
-  }
-  return { correct: certain.correct || all.correct, wrong: certain.wrong || all.wrong };
-}
-
-/** How large a change is, from 1 to 255; 0 where there is none, or none that is defined. */
-function placeOf(i: number, { changes, most, log }: DifferencePicture): number {
+/** How large a change is beside the largest of its kind, from 1 to 255; 0 where there is none, or none that is defined. */
+function placeOf(i: number, { changes, log }: DifferencePicture): number {
   const change = Math.abs(changes.difference[i]);
   if (!(change > 0)) return 0;
-  const t = Math.min(1, change / (changes.rows[i] === changes.cols[i] ? most.correct : most.wrong));
+  const t = Math.min(1, change / (changes.rows[i] === changes.cols[i] ? changes.most.correct : changes.most.wrong));
   return Math.max(1, Math.round(255 * (log ? Math.log1p(t * 50) / Math.log1p(50) : t)));
 }
 
@@ -75,13 +46,16 @@ function isHidden(i: number, { changes, hideDiagonal, hideBelow }: DifferencePic
   return Math.max(changes.before[i], changes.after[i]) < hideBelow;
 }
 
-export function drawDifference(pixels: Uint32Array, side: number, camera: Camera, picture: DifferencePicture): void {
-  const { changes, numClasses, rowStart, palette, neverSeen } = picture;
+/** Draws the square `side` x `side` pixels of what the camera shows, some rows in each piece. */
+export function* drawDifference(pixels: Uint32Array, side: number, camera: Camera, picture: DifferencePicture): Work<void> {
+  const { changes, numClasses, palette, neverSeen } = picture;
+  const { rowStart } = changes;
   const grid = gridOf(side, camera, numClasses);
   drawGround(pixels, side, grid, palette, neverSeen);
   const best = grid.size < 2 ? new Uint16Array(pixels.length) : null;
   const inside = (at: number) => (best ? Math.min(side - 1, Math.max(0, at)) : at); // also where less than half a pixel is in view
   for (let row = grid.down.first; row <= grid.down.last; row++) {
+    if (row % ROWS_IN_A_PIECE === 0) yield row / numClasses;
     const top = inside(grid.top(row));
     const bottom = grid.bottom(row);
     for (let i = rowStart[row]; i < rowStart[row + 1]; i++) {
@@ -123,7 +97,8 @@ function spread(pixels: Uint32Array, best: Uint16Array, side: number, x: number,
 
 /** The cell that changed most among some, and around them what changed by more than noise: that is seen there, too. */
 export function changedMost(picture: DifferencePicture): Pick {
-  const { changes, rowStart, numClasses } = picture;
+  const { changes, numClasses } = picture;
+  const { rowStart } = changes;
   const among = (down: Range, across: Range, isWanted: (i: number) => boolean) => {
     const largest = largestOf();
     for (let row = Math.max(0, down.first); row <= Math.min(numClasses - 1, down.last); row++) {
@@ -160,7 +135,8 @@ function withSign(change: number, told: (size: number) => string): string {
 
 /** The changes of the visible cells, where they fit; what may be noise is not told where something larger has no room. */
 export function differenceNumbers(side: number, camera: Camera, picture: DifferencePicture, measure: Measure) {
-  const { changes, numClasses, normalize, rowStart } = picture;
+  const { changes, numClasses, normalize } = picture;
+  const { rowStart } = changes;
   const size = cellSize(camera, side, numClasses);
   const real: { text: string; x: number; y: number; ink: string }[] = [];
   const noise: typeof real = [];

@@ -10,6 +10,9 @@ export interface Range {
   readonly last: number;
 }
 
+/** Of many classes no more than so many rows are drawn without a pause, the first time that they are. */
+export const ROWS_IN_A_PIECE = 512;
+
 /** The visible classes along both axes, and the pixels from which to which a class goes, less the line behind it, in view or not. */
 export interface Grid {
   readonly size: number;

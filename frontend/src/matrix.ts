@@ -97,6 +97,11 @@ export function extentsOf(matrix: Matrix): Extents {
   return found;
 }
 
+/** For a matrix whose cells are those of another in other places: they are not looked through again. */
+export function shareExtents(of: Matrix, to: Matrix): void {
+  extents.set(to, extentsOf(of));
+}
+
 function widenTo(range: { least: number; most: number }, value: number): void {
   if (value > range.most) range.most = value;
   if (range.least === 0 || value < range.least) range.least = value;

@@ -10,6 +10,7 @@ import {
   placed,
   placesIn,
   placesOf,
+  placing,
   sameClass,
   shownSize,
   united,
@@ -18,13 +19,12 @@ import {
 import { type Cell, FIT } from './camera';
 import { changesOf } from './comparisons';
 import type { Courses } from './courses';
-import { mostChanged } from './difference';
 import { scan } from './history';
 import { loadAside, namesFor } from './loading';
 import { type ColorRange, color, fixedExtent, normalize, panelTab, range } from './look';
-import { countAt, denominator, type Extent, type Matrix } from './matrix';
+import { countAt, denominator, type Extent, type Matrix, shareExtents } from './matrix';
 import { type OrderName, orderOf, similarity } from './order';
-import { breath, inSlices } from './pieces';
+import { breath, finished, inSlices, type Work } from './pieces';
 import { scaleOf, sharedExtent, widest } from './scale';
 import type { Changes } from './significance';
 import {
@@ -149,10 +149,15 @@ export function arranged(whole: Matrix): Matrix {
 }
 
 function arrangedAs(whole: Matrix, now: Arrangement, to: Int32Array): Matrix {
+  return finished(arranging(whole, now, to));
+}
+
+function* arranging(whole: Matrix, now: Arrangement, to: Int32Array): Work<Matrix> {
   const known = arrangedOf.get(whole);
   if (known?.arrangement === now) return known.matrix;
   const size = shownSize(now);
-  const moved = placed(whole, to, size);
+  const moved = yield* placing(whole, to, size);
+  if (!now.rest) shareExtents(whole, moved);
   const matrix = now.rest ? { ...moved, rest: size - 1 } : moved;
   arrangedOf.set(whole, { arrangement: now, matrix });
   return matrix;
@@ -175,11 +180,6 @@ export const changes = computed<Changes | null>(() => {
   const [before, after] = [baselinePane.value?.matrix, subjectPane.value?.matrix];
   return before && after ? changesOf(before, after, 'shown') : null;
 });
-
-/** The largest change on the diagonal and off it. */
-export const mostChange = computed(() =>
-  changes.value ? mostChanged(changes.value, panes.value[0]?.matrix?.rest) : { correct: 0, wrong: 0 },
-);
 
 /** The cell that is told of, under the pointer or else at the cursor, and the matrix that it is told of. */
 export const told = computed<{ pane: Pane; matrix: Matrix; cell: Cell } | null>(() => {
@@ -291,12 +291,18 @@ export async function chooseOrder(name: OrderName, of?: { run: string; step: num
         ordering.value = progress;
       },
     );
-    await breath();
   } else made = { order: orderOf(whole, list.names, name), groups: [] };
   if (!made || wantedOrder !== mine) return;
   const { order, groups } = made;
   const next = { name, run, step, list, classes: order, rest: false, groups };
-  if (list === classes.value) arrangedAs(whole, next, placesOf(next, list.size)); // of a large matrix as much as one task should do
+  const to = placesOf(next, list.size);
+  const isWanted = () => wantedOrder === mine && list === classes.value;
+  // Large matrices are brought into the order one by one, so that none of it is left for the task that shows them.
+  const shownNow = new Set([...panes.value, baselinePane.value].flatMap((pane) => pane?.whole ?? []));
+  for (const one of shownNow) {
+    await breath();
+    if (isWanted()) await inSlices(arranging(one, next, to), isWanted, () => {});
+  }
   await breath();
   if (wantedOrder !== mine) return;
   rearrange(() => {

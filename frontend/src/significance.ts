@@ -7,6 +7,8 @@ import { finished, sorted, type Work } from './pieces';
 export interface Changes {
   readonly rows: Int32Array;
   readonly cols: Int32Array;
+  /** Row r's entries are those from rowStart[r] to rowStart[r + 1]. */
+  readonly rowStart: Int32Array;
   /** The counts. */
   readonly before: Float64Array;
   readonly after: Float64Array;
@@ -18,6 +20,16 @@ export interface Changes {
   readonly significant: Uint8Array;
   /** How many cells have a p-value. */
   readonly tested: number;
+  /** How many are more than noise, on the diagonal and off it. */
+  readonly found: OnAndOff;
+  /** The largest changes there. */
+  readonly most: OnAndOff;
+}
+
+/** A number for the diagonal, and one for the cells off it. */
+export interface OnAndOff {
+  readonly correct: number;
+  readonly wrong: number;
 }
 
 const LEAST_EXPECTED = 5;
@@ -161,7 +173,7 @@ export function* comparison(before: Matrix, after: Matrix, normalize: Normalize,
       `expected two matrices of the same classes, got one of ${n} and one of ${after.numClasses}: align them first`,
     );
   }
-  const { rows, cols, counts } = unionOf(before, after);
+  const { rows, cols, rowStart, counts } = unionOf(before, after);
   yield 0;
   const tested = normalize === 'counts' ? 'true' : normalize;
   const size = rows.length;
@@ -180,7 +192,36 @@ export function* comparison(before: Matrix, after: Matrix, normalize: Normalize,
     if (i % PIECE === PIECE - 1) yield i / size;
   }
   const significant = benjaminiHochberg(pValue, level);
-  return { rows, cols, before: counts[0], after: counts[1], difference, pValue, significant, tested: testedCells };
+  yield 1;
+  const cells = {
+    rows,
+    cols,
+    rowStart,
+    before: counts[0],
+    after: counts[1],
+    difference,
+    pValue,
+    significant,
+    tested: testedCells,
+  };
+  return { ...cells, ...mostChanged(cells, after.rest) };
+}
+
+/**
+ * How many changes are more than noise, and how large the largest is: of those where there are such, since shares of a few samples change
+ * more than all that is certain. Where classes are summed up, that place is no measure of the others.
+ */
+function mostChanged({ rows, cols, difference, significant }: Omit<Changes, 'found' | 'most'>, rest: number | undefined) {
+  const [found, all, certain] = Array.from({ length: 3 }, () => ({ correct: 0, wrong: 0 }));
+  for (let i = 0; i < rows.length; i++) {
+    const part = rows[i] === cols[i] ? 'correct' : 'wrong';
+    if (significant[i]) found[part]++;
+    const change = Math.abs(difference[i]);
+    if (rows[i] === rest || cols[i] === rest || !(change > 0)) continue;
+    if (change > all[part]) all[part] = change;
+    if (significant[i] && change > certain[part]) certain[part] = change;
+  }
+  return { found, most: { correct: certain.correct || all.correct, wrong: certain.wrong || all.wrong } };
 }
 
 const BEYOND = 2 ** 31 - 1;
@@ -192,8 +233,10 @@ function unionOf(a: Matrix, b: Matrix) {
   const rows = new Int32Array(most);
   const cols = new Int32Array(most);
   const counts = [new Float64Array(most), new Float64Array(most)] as const;
+  const rowStart = new Int32Array(a.numClasses + 1);
   let size = 0;
   for (let row = 0; row < a.numClasses; row++) {
+    rowStart[row] = size;
     const endA = a.rowStart[row + 1];
     const endB = b.rowStart[row + 1];
     let i = a.rowStart[row];
@@ -217,9 +260,11 @@ function unionOf(a: Matrix, b: Matrix) {
       size++;
     }
   }
+  rowStart[a.numClasses] = size;
   return {
     rows: rows.subarray(0, size),
     cols: cols.subarray(0, size),
+    rowStart,
     counts: [counts[0].subarray(0, size), counts[1].subarray(0, size)] as const,
   };
 }

@@ -2,9 +2,10 @@
 
 import type { Camera } from './camera';
 import { toCss } from './palette';
-import { part, type Work, written } from './pieces';
+import { finished, part, type Work, written } from './pieces';
 
-export type DrawPixels = (pixels: Uint32Array, side: number, camera: Camera) => void;
+/** Draws all pixels of a square: at once, or as work piece by piece. */
+export type DrawPixels = (pixels: Uint32Array, side: number, camera: Camera) => Work<void> | void;
 
 interface Style {
   fillStyle: string;
@@ -125,7 +126,8 @@ export class SvgContext implements Style {
   /** Pixels as rectangles of one color each. */
   drawPixels(side: number, view: Camera, draw: DrawPixels): void {
     const pixels = new Uint32Array(side * side);
-    draw(pixels, side, view);
+    const work = draw(pixels, side, view);
+    if (work) finished(work);
     const [before, after] = this.around();
     this.parts.push({ before: `${before}<g shape-rendering="crispEdges">`, pixels, side, after: `</g>${after}` });
   }

@@ -5,6 +5,7 @@ import { compactCount, shortValue } from '../src/format';
 import { drawGround, gridOf } from '../src/grid';
 import type { Matrix, Normalize } from '../src/matrix';
 import { inkOn, paletteOf, runColor, runRamp } from '../src/palette';
+import { finished } from '../src/pieces';
 import { scaleOf, sharedExtent } from '../src/scale';
 import { matrixFrom, matrixFromCells, NORMALIZATIONS, pixelDifference, randomCounts, seeded, valueIn, whole } from './samples';
 
@@ -37,7 +38,7 @@ function pictureOf(matrices: readonly (Matrix | null)[], more: Partial<BarPictur
 
 function drawn(side: number, camera: Camera, picture: BarPicture): Uint32Array {
   const pixels = new Uint32Array(side * side);
-  drawBars(pixels, side, camera, picture);
+  finished(drawBars(pixels, side, camera, picture));
   return pixels;
 }
 

@@ -1,10 +1,11 @@
 import { describe, expect, test } from 'vitest';
 import { type Camera, cellSize, constrained, FIT, largestZoom } from '../src/camera';
-import { type DifferencePicture, differenceNumbers, drawDifference, mostChanged, rowStarts, signed } from '../src/difference';
+import { type DifferencePicture, differenceNumbers, drawDifference, signed } from '../src/difference';
 import { compactCount, shortValue } from '../src/format';
 import { gridOf } from '../src/grid';
 import type { Normalize } from '../src/matrix';
 import { divergingRamps, inkOn, paletteOf } from '../src/palette';
+import { finished } from '../src/pieces';
 import { type Changes, changesBetween } from '../src/significance';
 import { matrixFrom, matrixFromCells, NORMALIZATIONS, pixelDifference, randomCounts, seeded, valueIn, whole } from './samples';
 
@@ -27,11 +28,9 @@ function pictureOf(changes: Changes, numClasses: number, more: Partial<Differenc
   return {
     numClasses,
     changes,
-    rowStart: rowStarts(changes, numClasses),
     ramps: RAMPS,
     palette,
     normalize: 'counts',
-    most: mostChanged(changes),
     log: false,
     hideDiagonal: false,
     hideBelow: 0,
@@ -42,7 +41,7 @@ function pictureOf(changes: Changes, numClasses: number, more: Partial<Differenc
 
 function drawn(side: number, camera: Camera, picture: DifferencePicture): Uint32Array {
   const pixels = new Uint32Array(side * side);
-  drawDifference(pixels, side, camera, picture);
+  finished(drawDifference(pixels, side, camera, picture));
   return pixels;
 }
 
@@ -62,40 +61,6 @@ function anyCamera(side: number, n: number): Camera {
   const k = 1 + draw() * (largestZoom(side, n) - 1);
   return constrained({ x: -draw() * side * k, y: -draw() * side * k, k }, side, n);
 }
-
-test('where the changes of a row begin', () => {
-  for (let round = 0; round < 50; round++) {
-    const n = whole(draw, 1, 12);
-    const { changes } = anyChanges(n, 'counts', 0.3);
-    const starts = rowStarts(changes, n);
-    expect(starts).toHaveLength(n + 1);
-    for (let row = 0; row < n; row++) {
-      expect([...changes.rows.subarray(starts[row], starts[row + 1])].every((of) => of === row)).toBe(true);
-      expect(starts[row + 1] - starts[row]).toBe(changes.rows.filter((of) => of === row).length);
-    }
-  }
-});
-
-test('the largest change on the diagonal and off it, by the definition', () => {
-  for (let round = 0; round < 60; round++) {
-    const normalize = NORMALIZATIONS[round % 4];
-    const { before, after, changes } = anyChanges(whole(draw, 1, 9), normalize);
-    const most = { correct: 0, wrong: 0 };
-    const certain = { correct: 0, wrong: 0 };
-    for (const row of before.keys()) {
-      for (const col of before.keys()) {
-        if (before[row][col] === 0 && after[row][col] === 0) continue;
-        const change = Math.abs(valueIn(after, normalize, row, col) - valueIn(before, normalize, row, col));
-        const part = row === col ? 'correct' : 'wrong';
-        if (change > most[part]) most[part] = change;
-        const i = changes.rows.findIndex((of, at) => of === row && changes.cols[at] === col);
-        if (changes.significant[i] && change > certain[part]) certain[part] = change;
-      }
-    }
-    // That of what is more than noise, where anything is.
-    expect(mostChanged(changes)).toEqual({ correct: certain.correct || most.correct, wrong: certain.wrong || most.wrong });
-  }
-});
 
 /** How a cell is told of, by the rules. */
 function kindAt(i: number, { changes, hideDiagonal, hideBelow }: DifferencePicture): string {
@@ -136,7 +101,7 @@ describe('drawDifference', () => {
             if (i === undefined || kind === '') continue;
             // The larger the change, the farther up the ramp, up to the largest.
             const part = row === column ? 'correct' : 'wrong';
-            const t = Math.min(1, Math.abs(changes.difference[i]) / picture.most[part]);
+            const t = Math.min(1, Math.abs(changes.difference[i]) / picture.changes.most[part]);
             const place = picture.log ? (255 * Math.log(1 + 50 * t)) / Math.log(51) : 255 * t;
             expect(Math.abs((color & 255) - Math.max(1, place))).toBeLessThanOrEqual(0.5 + 1e-9);
           }
@@ -203,12 +168,15 @@ describe('drawDifference', () => {
       const changes: Changes = {
         rows: Int32Array.of(0, 0, 0, 50, 50, 50),
         cols: Int32Array.of(48, 50, 52, 68, 70, 72),
+        rowStart: Int32Array.from({ length: 101 }, (_, row) => (row > 50 ? 6 : row > 0 ? 3 : 0)),
         before: Float64Array.of(0, 0, 0, 0, 0, 0),
         after: Float64Array.of(50, 10, 30, 9, 3, 20),
         difference: Float64Array.of(50, -10, 30, 9, 3, 20),
         pValue: Float64Array.of(1, 0, 0, 1, 1, 1),
         significant: Uint8Array.of(0, 1, 1, 0, 0, 0),
         tested: 6,
+        found: { correct: 0, wrong: 2 },
+        most: { correct: 0, wrong: 30 },
       };
       const pixels = drawn(10, FIT, pictureOf(changes, 100));
       // The largest that is more than noise, on the pixels around it as well; 20 of its 30.
@@ -271,7 +239,7 @@ describe('differenceNumbers', () => {
           const size1 = Math.abs(change);
           const size2 = normalize === 'counts' ? compactCount(size1) : shortValue(size1, normalize).replace('%', '');
           const text = `${change > 0 ? '+' : '−'}${size2}`;
-          const most = picture.most[row === column ? 'correct' : 'wrong'];
+          const most = picture.changes.most[row === column ? 'correct' : 'wrong'];
           const kind = kindAt(i, picture) as keyof typeof RAMPS;
           if (measure(text) > size - 4) {
             if (kind !== 'noise') leftOut++;

@@ -1,10 +1,11 @@
 import { expect, test } from 'vitest';
 import { drawBars, longest } from '../src/bars';
 import { constrained, FIT, largestZoom } from '../src/camera';
-import { changedMost, drawDifference, mostChanged, rowStarts } from '../src/difference';
+import { changedMost, drawDifference } from '../src/difference';
 import { countAt, extentOf } from '../src/matrix';
 import { divergingRamps, paletteOf } from '../src/palette';
 import { cellShown } from '../src/pick';
+import { finished } from '../src/pieces';
 import { drawCells, standingOut } from '../src/raster';
 import { scaleOf } from '../src/scale';
 import { changesBetween } from '../src/significance';
@@ -62,18 +63,16 @@ test('a change that is more than noise is told wherever it is seen', () => {
   const picture = {
     numClasses: n,
     changes,
-    rowStart: rowStarts(changes, n),
     ramps,
     palette,
     normalize: 'counts' as const,
-    most: mostChanged(changes),
     log: false,
     hideDiagonal: false,
     hideBelow: 0,
     neverSeen: () => false,
   };
   const pixels = new Uint32Array(side * side);
-  drawDifference(pixels, side, FIT, picture);
+  finished(drawDifference(pixels, side, FIT, picture));
   const told = new Set<string>();
   for (let at = 0; at < pixels.length; at++) {
     if (![...ramps.more, ...ramps.less].includes(pixels[at])) continue;
@@ -100,7 +99,7 @@ test('of several runs, the cell with the largest bar is told', () => {
     hideBelow: 0,
   };
   const pixels = new Uint32Array(side * side);
-  drawBars(pixels, side, FIT, { runs, ...shared });
+  finished(drawBars(pixels, side, FIT, { runs, ...shared }));
   expect(cellShown(longest({ runs, ...shared }), FIT, side, n, 30.5, 1.5)).toEqual({ trueClass: 17, predictedClass: 302 });
   expect(cellShown(longest({ runs: runs.slice(0, 1), ...shared }), FIT, side, n, 30.5, 1.5)).toEqual({
     trueClass: 12,

@@ -146,12 +146,17 @@ describe('changesBetween', () => {
   }
 
   test.each(NORMALIZATIONS)('tells the cells of both matrices, with %s', (normalize) => {
-    let undefinedOnes = 0;
+    let [undefinedOnes, measured] = [0, 0];
     for (let round = 0; round < 60; round++) {
       const n = whole(draw, 1, 9);
       const before = randomCounts(draw, n);
       const after = round % 3 === 0 ? randomCounts(draw, n) : before.map((line) => line.map((x) => Math.ceil(x * draw() * 1.5)));
-      const changes = changesBetween(matrixFrom(before), matrixFrom(after), normalize);
+      const rest = round % 4 === 1 ? n - 1 : undefined;
+      const changes = changesBetween(
+        matrixFrom(before),
+        { ...matrixFrom(after), ...(rest === undefined ? {} : { rest }) },
+        normalize,
+      );
       const cells = expected(before, after, normalize);
       expect([...changes.rows]).toEqual(cells.map(({ row }) => row));
       expect([...changes.cols]).toEqual(cells.map(({ col }) => col));
@@ -162,9 +167,24 @@ describe('changesBetween', () => {
       expect(changes.significant).toEqual(benjaminiHochberg(changes.pValue));
       const nothing = cells.filter(({ pValue }) => Number.isNaN(pValue)).length;
       expect(changes.tested).toBe(cells.length - nothing);
+      expect([...changes.rowStart]).toEqual(
+        Array.from({ length: n + 1 }, (_, row) => cells.filter((cell) => cell.row < row).length),
+      );
+      for (const part of ['correct', 'wrong'] as const) {
+        const there = cells.map((cell, i) => ({ ...cell, certain: changes.significant[i] === 1 }));
+        const mine = there.filter(({ row, col }) => (row === col) === (part === 'correct'));
+        expect(changes.found[part]).toBe(mine.filter(({ certain }) => certain).length);
+        // A place where classes are summed up is no measure.
+        const changed = mine.filter(({ row, col, difference }) => row !== rest && col !== rest && Math.abs(difference) > 0);
+        const largest = (some: typeof mine) => Math.max(0, ...some.map(({ difference }) => Math.abs(difference)));
+        const certain = changed.filter((cell) => cell.certain);
+        expect(changes.most[part]).toBe(largest(certain.length > 0 ? certain : changed));
+        measured += certain.length > 0 ? 1 : 0;
+      }
       undefinedOnes += nothing;
     }
     expect(undefinedOnes > 0).toBe(normalize !== 'all');
+    expect(measured).toBeGreaterThan(20);
   });
 
   test('a change of one class is told from noise, by the level that is asked for', () => {

@@ -2,7 +2,6 @@
 
 import { useMemo } from 'preact/hooks';
 import { BAR_FONT_SIZE, type BarPicture, barNumbers, drawBars, longest } from '../bars';
-import { cellSize } from '../camera';
 import { exactCount, percent, shareOf } from '../format';
 import { barScale, color, dark, hideBelow, hideDiagonal, normalize, palette } from '../look';
 import { countAt, denominator, type Matrix, type Normalize } from '../matrix';
@@ -13,7 +12,7 @@ import { runSlots } from '../state';
 import { Pair, Tooltip } from './cursor';
 import { paintNumbers } from './heatmap';
 import { INK, panelsIn, Sheet } from './sheet';
-import { measureIn, type Painter, paintPixels } from './surface';
+import { measureIn, type Painter, painting } from './surface';
 
 export function Compare({ width, height }: { width: number; height: number }) {
   const all = panes.value;
@@ -22,7 +21,7 @@ export function Compare({ width, height }: { width: number; height: number }) {
   const matrices = all.map((pane) => pane.matrix);
   const first = all.find((pane) => pane.matrix);
   const { text } = INK[dark.value ? 'dark' : 'light'];
-  const [paint, pick] = useMemo(() => {
+  const [painter, pick] = useMemo(() => {
     const scales = barScale.value === 'row' ? rowScales(matrices, list.size, normalize.value, color.value) : null;
     const picture: BarPicture = {
       runs: all.map(({ run, matrix }) => ({ matrix, ramp: runRamp(runSlots.value.get(run) ?? 0, dark.value) })),
@@ -55,7 +54,7 @@ export function Compare({ width, height }: { width: number; height: number }) {
         list={list}
         layout={layout}
         matrix={first.matrix}
-        paint={paint}
+        painter={painter}
         pick={pick}
         stale={all.some((pane) => pane.loading)}
         tooltip={
@@ -96,12 +95,11 @@ function rowScales(matrices: readonly (Matrix | null)[], n: number, of: Normaliz
 }
 
 function painterOf(picture: BarPicture, ink: string): Painter {
-  return (surface, side, view) => {
-    paintPixels(surface, side, view, cellSize(view, side, picture.numClasses), (pixels, within, camera) =>
-      drawBars(pixels, within, camera, picture),
-    );
-    paintNumbers(surface, barNumbers(side, view, picture, ink, measureIn(BAR_FONT_SIZE)), BAR_FONT_SIZE);
-  };
+  return painting(
+    picture.numClasses,
+    (pixels, side, view) => drawBars(pixels, side, view, picture),
+    (surface, side, view) => paintNumbers(surface, barNumbers(side, view, picture, ink, measureIn(BAR_FONT_SIZE)), BAR_FONT_SIZE),
+  );
 }
 
 /** The exact counts of every run. */

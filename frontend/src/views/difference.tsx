@@ -2,17 +2,17 @@
 
 import { useMemo, useRef } from 'preact/hooks';
 import { cellSize } from '../camera';
-import { changedMost, type DifferencePicture, differenceNumbers, drawDifference, rowStarts, signed } from '../difference';
+import { changedMost, type DifferencePicture, differenceNumbers, drawDifference, signed } from '../difference';
 import { exactCount, percent, shareOf } from '../format';
 import { color, diverging, hideBelow, hideDiagonal, normalize, palette } from '../look';
 import { numberSize } from '../marks';
 import { countAt } from '../matrix';
-import { baselinePane, changes, mostChange, seenClasses, subjectPane, told } from '../seen';
+import { baselinePane, changes, seenClasses, subjectPane, told } from '../seen';
 import type { Changes } from '../significance';
 import { Pair, Tooltip } from './cursor';
 import { paintNumbers } from './heatmap';
 import { panelsIn, Sheet } from './sheet';
-import { measureIn, paintPixels } from './surface';
+import { measureIn, type Painter, painting } from './surface';
 
 /** The room for the heading, which takes two lines in a narrow window. */
 export function headRoom(width: number): number {
@@ -31,11 +31,9 @@ export function Difference({ width, height }: { width: number; height: number })
     return {
       numClasses: list.size,
       changes: found,
-      rowStart: rowStarts(found, list.size),
       ramps: diverging.value,
       palette: palette.value,
       normalize: normalize.value,
-      most: mostChange.value,
       log: color.value === 'log',
       hideDiagonal: hideDiagonal.value,
       hideBelow: hideBelow.value,
@@ -46,20 +44,18 @@ export function Difference({ width, height }: { width: number; height: number })
   const last = useRef<DifferencePicture | null>(null);
   if (now || last.current?.numClasses !== list.size) last.current = now;
   const picture = last.current;
-  const paint = useMemo(() => painterOf(picture), [picture]);
-  const pick = useMemo(() => (picture ? changedMost(picture) : undefined), [picture]);
-  const numbers = useMemo(() => (picture ? significantCells(picture.changes) : { significant: 0, correct: 0 }), [picture]);
+  const [painter, pick] = useMemo(() => (picture ? [painterOf(picture), changedMost(picture)] : []), [picture]);
   if (!pane || !base) return <p class="waiting">There is no earlier step to compare with: choose a baseline above</p>;
   if (pane.problem ?? base.problem) return <p class="problem">One of the two cannot be shown: {pane.problem ?? base.problem}</p>;
-  if (!pane.matrix || !picture) return <p class="waiting">Comparing with the baseline…</p>;
-  const { significant, correct } = numbers;
+  if (!pane.matrix || !picture || !painter) return <p class="waiting">Comparing with the baseline…</p>;
+  const { tested, found: certain } = picture.changes;
   return (
     <div class="grid">
       <p class="head">
         <bdi>{pane.run}</bdi> at step {pane.step} against {base.run !== pane.run && <bdi>{base.run} at </bdi>}step {base.step}:{' '}
         {now
-          ? `${exactCount(significant)} of ${exactCount(now.changes.tested)} cells changed by more than noise` +
-            (correct > 0 ? `, ${exactCount(correct)} on the diagonal` : '')
+          ? `${exactCount(certain.correct + certain.wrong)} of ${exactCount(tested)} cells changed by more than noise` +
+            (certain.correct > 0 ? `, ${exactCount(certain.correct)} on the diagonal` : '')
           : 'comparing…'}
       </p>
       <Sheet
@@ -68,7 +64,7 @@ export function Difference({ width, height }: { width: number; height: number })
         list={list}
         layout={layout}
         matrix={pane.matrix}
-        paint={paint}
+        painter={painter}
         pick={pick}
         stale={pane.loading || base.loading || !now}
         tooltip={
@@ -81,22 +77,15 @@ export function Difference({ width, height }: { width: number; height: number })
   );
 }
 
-function significantCells({ rows, cols, significant }: Changes): { significant: number; correct: number } {
-  let [all, correct] = [0, 0];
-  for (let i = 0; i < rows.length; i++) {
-    all += significant[i];
-    if (rows[i] === cols[i]) correct += significant[i];
-  }
-  return { significant: all, correct };
-}
-
-function painterOf(picture: DifferencePicture | null): Parameters<typeof Sheet>[0]['paint'] {
-  return (surface, side, view) => {
-    if (!picture) return;
-    const size = cellSize(view, side, picture.numClasses);
-    paintPixels(surface, side, view, size, (pixels, within, camera) => drawDifference(pixels, within, camera, picture));
-    paintNumbers(surface, differenceNumbers(side, view, picture, measureIn(numberSize(size))), numberSize(size));
-  };
+function painterOf(picture: DifferencePicture): Painter {
+  return painting(
+    picture.numClasses,
+    (pixels, side, view) => drawDifference(pixels, side, view, picture),
+    (surface, side, view) => {
+      const size = numberSize(cellSize(view, side, picture.numClasses));
+      paintNumbers(surface, differenceNumbers(side, view, picture, measureIn(size)), size);
+    },
+  );
 }
 
 function Told() {
@@ -135,7 +124,7 @@ export function changeToldOf(row: number, column: number): string {
 export function changeInWords(row: number, column: number): string {
   const found = changes.value;
   if (!found) return '';
-  const i = indexOfCell(found.rows, found.cols, row, column);
+  const i = indexOfCell(found, row, column);
   if (i < 0 || !(Math.abs(found.difference[i]) > 0)) return 'no change';
   const p = found.pValue[i];
   if (Number.isNaN(p)) return 'not tested: one of the two has no such samples';
@@ -144,12 +133,7 @@ export function changeInWords(row: number, column: number): string {
   return found.significant[i] ? `more than noise (${among})` : `may be noise (${among})`;
 }
 
-function indexOfCell(rows: Int32Array, cols: Int32Array, row: number, column: number): number {
-  let [low, high] = [0, rows.length];
-  while (low < high) {
-    const middle = (low + high) >> 1;
-    if (rows[middle] < row || (rows[middle] === row && cols[middle] < column)) low = middle + 1;
-    else high = middle;
-  }
-  return low < rows.length && rows[low] === row && cols[low] === column ? low : -1;
+function indexOfCell({ rowStart, cols }: Changes, row: number, column: number): number {
+  const at = cols.subarray(rowStart[row], rowStart[row + 1]).indexOf(column);
+  return at < 0 ? at : rowStart[row] + at;
 }

@@ -23,7 +23,7 @@ import type { Matrix } from '../matrix';
 import { inSlices, part, type Work } from '../pieces';
 import { baselinePane, changes, classes, extent, type Pane, panes, seenClasses, subjectPane } from '../seen';
 import { comparison } from '../significance';
-import { step, tag } from '../state';
+import { baseline, step, tag } from '../state';
 import { SvgContext } from '../svg';
 import { keyIn, paintAt, paragraph } from './key';
 import { Menu } from './menu';
@@ -104,9 +104,7 @@ function tablesOf(pane: Pane, matrix: NonNullable<Pane['matrix']>): [text: strin
   const whole = pane.whole ?? matrix;
   const source = { tag: tag.value, run: pane.run, step: pane.step ?? 0 };
   const name = nameOfFile(source.tag, source.run, source.step);
-  const base = baselinePane.value;
-  const before = base?.matrix;
-  const since = before && { run: base.run, step: base.step };
+  const since = baseline.value?.matrix && { run: baseline.value.run, step: baseline.value.step };
   const look = () => ({
     normalize: normalize.value,
     color: color.value,
@@ -128,11 +126,11 @@ function tablesOf(pane: Pane, matrix: NonNullable<Pane['matrix']>): [text: strin
     ['Cells that are not zero', csv(`${name}-cells`, () => cellTable(matrix, list))],
     ['Classes with metrics', ...csvAndJson(`${name}-classes`, () => classTable(whole, classes.value), source)],
     ['Confusions, ranked', ...csvAndJson(`${name}-confusions`, ranked, source)],
-    ...(before && since
+    ...(since
       ? [
           [
             'Changes since the baseline',
-            ...csvAndJson(name + nameOfFile('-since', since.run, since.step), () => changed(before, matrix), {
+            ...csvAndJson(name + nameOfFile('-since', since.run, since.step), () => changed(matrix), {
               ...source,
               baseline: since,
               normalize: normalize.value,
@@ -145,8 +143,10 @@ function tablesOf(pane: Pane, matrix: NonNullable<Pane['matrix']>): [text: strin
 }
 
 /** Of large matrices perhaps not yet compared: now it is waited for. */
-function* changed(before: Matrix, after: Matrix): Work<Table> {
+function* changed(after: Matrix): Work<Table> {
   const [of, list] = [normalize.value, seenClasses.value];
+  const before = baselinePane.value?.matrix;
+  if (!before) throw new Error('The baseline is not there any more: choose another one');
   const found = changes.value ?? (yield* part(comparison(before, after, of), 0, 0.5));
   return yield* part(changeTable(found, list, of), 0.5, 1);
 }

@@ -13,7 +13,7 @@ import { extent, type Pane, panes, scale, seenClasses, told } from '../seen';
 import { subject } from '../state';
 import { Pair, Tooltip } from './cursor';
 import { GAP, INK, type Layout, MANY, panelsIn, Sheet } from './sheet';
-import { FONT, type Memory, measureIn, type Painter, paintPixels, type Surface } from './surface';
+import { FONT, type Memory, measureIn, type Painter, painting, type Surface } from './surface';
 
 const PROBLEM_WIDTH = 360;
 const STEP_NOTE = 72; // the room for a run's step beside its name
@@ -67,7 +67,7 @@ interface CellsProps {
 function Cells({ run, matrix, layout, stale, list }: CellsProps) {
   const { muted } = INK[dark.value ? 'dark' : 'light'];
   const marks = run === subject.value ? marked.value : null;
-  const [paint, pick] = useMemo(() => {
+  const [painter, pick] = useMemo(() => {
     const picture = {
       matrix,
       normalize: normalize.value,
@@ -94,7 +94,7 @@ function Cells({ run, matrix, layout, stale, list }: CellsProps) {
       list={list}
       layout={layout}
       matrix={matrix}
-      paint={paint}
+      painter={painter}
       pick={pick}
       stale={stale}
       tooltip={
@@ -132,13 +132,17 @@ function memoryOf(matrix: Matrix, look: string, side: number, view: Camera): Mem
 type Marks = ((row: number, column: number) => boolean) | null;
 
 function painterOf(picture: Picture, look: string, muted: string, marks: Marks): Painter {
-  return (surface, side, view) => {
-    const size = cellSize(view, side, picture.matrix.numClasses);
-    const memory = memoryOf(picture.matrix, look, side, view);
-    paintPixels(surface, side, view, size, (pixels, within, camera) => drawCells(pixels, within, camera, picture), memory);
-    paintNumbers(surface, cellNumbers(side, view, picture, muted, measureIn(numberSize(size))), numberSize(size));
-    if (marks && size >= MARKS_FROM) paintMarks(surface, side, view, size, picture, marks);
-  };
+  const { matrix } = picture;
+  return painting(
+    matrix.numClasses,
+    (pixels, side, view) => drawCells(pixels, side, view, picture),
+    (surface, side, view) => {
+      const size = cellSize(view, side, matrix.numClasses);
+      paintNumbers(surface, cellNumbers(side, view, picture, muted, measureIn(numberSize(size))), numberSize(size));
+      if (marks && size >= MARKS_FROM) paintMarks(surface, side, view, size, picture, marks);
+    },
+    (side, view) => memoryOf(matrix, look, side, view),
+  );
 }
 
 /** A corner on the cells that have examples. */

@@ -6,7 +6,7 @@ import { cutInTheMiddle } from '../marks';
 import { toCss } from '../palette';
 import { dot, hatch } from '../raster';
 import { INK } from './sheet';
-import { FONT, measureIn, paintPixels, type Surface } from './surface';
+import { FONT, measureIn, painting, type Surface } from './surface';
 
 const LINE = 16;
 const ROW = 30;
@@ -136,16 +136,19 @@ function paintMark(surface: Surface, mark: Element): void {
     surface.fillStyle = getComputedStyle(mark).backgroundColor;
     surface.fillRect(0, 0, BOX, BOX);
   } else {
-    paintPixels(surface, BOX, FIT, BOX, (pixels, side) => {
+    const draw = (pixels: Uint32Array, side: number) => {
       pixels.fill(zero);
       if (mark.matches('.never-seen')) hatch(pixels, side, 0, side, color);
       if (mark.matches('.undefined')) dot(pixels, side, 0, side, color);
       if (mark.matches('.has-examples'))
         for (let y = 0; y < side / 2; y++) pixels.fill(color, y * side + side / 2 + y, (y + 1) * side);
-    });
-    surface.strokeStyle = toCss(frame);
-    surface.lineWidth = 1;
-    surface.strokeRect(0.5, 0.5, BOX - 1, BOX - 1);
+    };
+    const outline = () => {
+      surface.strokeStyle = toCss(frame);
+      surface.lineWidth = 1;
+      surface.strokeRect(0.5, 0.5, BOX - 1, BOX - 1);
+    };
+    painting(1, draw, outline).paint(surface, BOX, FIT);
   }
 }
 

@@ -10,7 +10,7 @@ import { barScale, color, dark, diverging, fixedExtent, hideBelow, hideDiagonal,
 import { gradientOf } from '../marks';
 import { type Ramp as Colors, runColor, toCss } from '../palette';
 import { middleOf } from '../scale';
-import { extent, mostChange, panes, seenClasses } from '../seen';
+import { changes, extent, panes, seenClasses } from '../seen';
 import { camera, cameraSide, runSlots } from '../state';
 import { courseExtent } from './timeline';
 
@@ -111,7 +111,7 @@ function Fixed() {
 
 function Diverging() {
   const ramps = diverging.value;
-  const most = mostChange.value;
+  const most = changes.value?.most ?? { correct: 0, wrong: 0 };
   const reach = (sign: 1 | -1) =>
     `${signed(sign * most.wrong, normalize.value).replace(' points', '')}, diagonal ${signed(sign * most.correct, normalize.value)}`;
   const isPooled = cellSize(camera.value, cameraSide.value, seenClasses.value.size) <= 1;

@@ -6,7 +6,7 @@ import { dark } from '../look';
 import { seenClasses } from '../seen';
 import { camera } from '../state';
 import type { Layout } from './sheet';
-import { type Painter, sized } from './surface';
+import { type Paint, sized } from './surface';
 
 const LARGEST = 110;
 const LEAST = 56;
@@ -22,7 +22,7 @@ function placeIn({ left, top, side }: Layout, free: number): { left: number; top
   return { left: left + side - within - GAP, top: top + GAP, size: within };
 }
 
-export function Minimap({ paint, layout }: { paint: Painter; layout: Layout }) {
+export function Minimap({ paint, layout }: { paint: Paint; layout: Layout }) {
   const cells = useRef<HTMLCanvasElement>(null);
   const [free, setFree] = useState(0);
   useLayoutEffect(() => {

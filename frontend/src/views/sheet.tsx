@@ -12,11 +12,12 @@ import { axisLabels, LABEL_SIZE, type Label, labelWidth } from '../marks';
 import type { Matrix } from '../matrix';
 import { toCss } from '../palette';
 import { cellShown, type Pick } from '../pick';
+import { inSlices } from '../pieces';
 import { classes, groupsShown, type Span } from '../seen';
 import { camera, cursor, hover } from '../state';
 import { CursorLayer } from './cursor';
 import { Minimap } from './minimap';
-import { FONT, measureIn, type Painter, type Surface, sized } from './surface';
+import { FONT, measureIn, type Painter, pixelRatio, type Surface, sized } from './surface';
 
 export const PAD = 8;
 export const TITLE = 24;
@@ -124,14 +125,14 @@ interface Props {
   layout: Layout;
   /** Whose support and predictions the labels and margins tell of. */
   matrix: Matrix;
-  paint: Painter;
+  painter: Painter;
   /** What it shows where many cells share a pixel. */
   pick?: Pick | undefined;
   stale: boolean;
   tooltip: ComponentChildren;
 }
 
-export function Sheet({ run, title, list, layout, matrix, paint, pick, stale, tooltip }: Props) {
+export function Sheet({ run, title, list, layout, matrix, painter, pick, stale, tooltip }: Props) {
   const canvas = useRef<HTMLCanvasElement>(null);
   const { left, top, side, margin } = layout;
   const n = list.size;
@@ -155,7 +156,7 @@ export function Sheet({ run, title, list, layout, matrix, paint, pick, stale, to
     surface.beginPath();
     surface.rect(0, 0, side, side);
     surface.clip(); // numbers of cells that are cut off at the edge
-    paint(surface, side, view);
+    painter.paint(surface, side, view);
     paintGroups(surface, groups, side, n, view, ink.text);
     surface.restore();
     paintLabels(surface, labels, matrix, layout, ink);
@@ -171,13 +172,20 @@ export function Sheet({ run, title, list, layout, matrix, paint, pick, stale, to
     };
     const isKnown = drawnList.current === list;
     if (n < MANY || isKnown) return drawNow();
-    const soon = setTimeout(() => {
+    let isWanted = true;
+    const soon = setTimeout(async () => {
+      const pixels = painter.prepare(side, view, pixelRatio(outer.width, outer.height));
+      await inSlices(pixels, () => isWanted, () => {}); // biome-ignore format: one line
+      if (!isWanted) return;
       drawnList.current = list;
       drawNow();
     });
-    return () => clearTimeout(soon);
+    return () => {
+      isWanted = false;
+      clearTimeout(soon);
+    };
   }, [
-    paint,
+    painter,
     groups,
     list,
     matrix,
@@ -228,7 +236,7 @@ export function Sheet({ run, title, list, layout, matrix, paint, pick, stale, to
         }}
       />
       <CursorLayer list={list} layout={layout} view={view} {...outer} />
-      {view.k > 1.01 && left > PAD && top > PAD && <Minimap paint={paint} layout={layout} />}
+      {view.k > 1.01 && left > PAD && top > PAD && <Minimap paint={painter.paint} layout={layout} />}
       {tooltip}
     </div>
   );

@@ -1,12 +1,34 @@
 // What the views are painted on: a canvas, or an SVG that is exported; both take the same strokes.
 
-import type { Camera } from '../camera';
+import { type Camera, cellSize } from '../camera';
+import { finished, type Work } from '../pieces';
 import { type DrawPixels, SvgContext } from '../svg';
 
 export const FONT = 'Roboto, "Segoe UI", system-ui, sans-serif';
 export type Surface = CanvasRenderingContext2D | SvgContext;
 /** Draws into a square at (0, 0) what the camera shows. */
-export type Painter = (surface: Surface, side: number, view: Camera) => void;
+export type Paint = (surface: Surface, side: number, view: Camera) => void;
+/** Paints cells, as pixels, and what comes over them. */
+export interface Painter {
+  readonly paint: Paint;
+  /** Draws the pixels piece by piece for the next painting, on a screen of so many pixels for one of CSS. */
+  readonly prepare: (side: number, view: Camera, ratio: number) => Work<void>;
+}
+
+/** Pixels are drawn sharp where cells are larger than a pixel, in CSS pixels where they are pooled. */
+export function painting(numClasses: number, draw: DrawPixels, over: Paint, memoryOf?: MemoryOf): Painter {
+  const detailOf = (side: number, view: Camera, ratio: number) => (cellSize(view, side, numClasses) < 1 ? 1 : ratio);
+  return {
+    paint(surface, side, view) {
+      if (surface instanceof SvgContext) surface.drawPixels(side, view, draw);
+      else paintPixels(surface, side, view, detailOf(side, view, surface.getTransform().a), draw, memoryOf?.(side, view));
+      over(surface, side, view);
+    },
+    *prepare(side, view, ratio) {
+      if (!memoryOf?.(side, view)) yield* drawn(side, view, detailOf(side, view, ratio), draw);
+    },
+  };
+}
 
 /** Sizes a canvas to the screen's pixels, empties it, and gives a context in CSS pixels. On a ground it is opaque: cheaper to show. */
 export function sized(canvas: HTMLCanvasElement, width: number, height: number, ground?: string): CanvasRenderingContext2D {
@@ -30,21 +52,28 @@ export function sized(canvas: HTMLCanvasElement, width: number, height: number, 
 }
 
 /** Six million pixels at most: more cost time that nobody sees. */
-function pixelRatio(width: number, height: number): number {
+export function pixelRatio(width: number, height: number): number {
   return Math.min(window.devicePixelRatio || 1, Math.sqrt(6e6 / (width * height)));
 }
 
 // Kept from picture to picture, for the sheet and for the minimap, each of its size.
-const scratches = new Map<number, { canvas: HTMLCanvasElement; context: CanvasRenderingContext2D; image: ImageData }>();
+interface Scratch {
+  readonly canvas: HTMLCanvasElement;
+  readonly context: CanvasRenderingContext2D;
+  readonly image: ImageData;
+  /** What was drawn last, and whether all of it. */
+  holds: { readonly draw: DrawPixels; readonly view: Camera; isWhole: boolean } | null;
+}
+const scratches = new Map<number, Scratch>();
 const MOST_SCRATCHES = 3;
 
-function scratchOf(pixels: number) {
+function scratchOf(pixels: number): Scratch {
   const known = scratches.get(pixels);
   if (known) return known;
   const canvas = document.createElement('canvas');
   canvas.width = canvas.height = pixels;
   const context = canvas.getContext('2d') as CanvasRenderingContext2D;
-  const made = { canvas, context, image: context.createImageData(pixels, pixels) };
+  const made = { canvas, context, image: context.createImageData(pixels, pixels), holds: null };
   scratches.set(pixels, made);
   for (const size of scratches.keys()) if (scratches.size > MOST_SCRATCHES) scratches.delete(size);
   return made;
@@ -57,30 +86,44 @@ export interface Memory {
   readonly keep: (picture: HTMLCanvasElement) => void;
 }
 
-/** Puts drawn pixels, all of them, into the square of this side: sharp where cells are larger than a pixel, in CSS pixels where they are pooled. */
-export function paintPixels(
-  surface: Surface,
+export type MemoryOf = (side: number, view: Camera) => Memory | null;
+
+/** Draws what the camera shows into the scratch of its size, unless it is there. */
+function* drawn(side: number, view: Camera, detail: number, draw: DrawPixels): Work<void> {
+  const pixels = Math.round(side * detail);
+  const scratch = scratchOf(pixels);
+  const { x, y, k } = view;
+  const last = scratch.holds;
+  if (last?.isWhole && last.draw === draw && last.view.x === x && last.view.y === y && last.view.k === k) return;
+  const now = { draw, view, isWhole: false };
+  scratch.holds = now;
+  const factor = pixels / side;
+  const work = draw(new Uint32Array(scratch.image.data.buffer), pixels, { x: x * factor, y: y * factor, k });
+  for (let next = work?.next(); next && !next.done; next = work?.next()) {
+    yield next.value;
+    if (scratch.holds !== now) return; // something else was drawn meanwhile
+  }
+  now.isWhole = true;
+}
+
+/** Puts drawn pixels, all of them, into the square of this side. */
+function paintPixels(
+  surface: CanvasRenderingContext2D,
   side: number,
   view: Camera,
-  size: number,
+  detail: number,
   draw: DrawPixels,
   memory?: Memory | null,
 ): void {
-  if (surface instanceof SvgContext) {
-    surface.drawPixels(side, view, draw);
-    return;
-  }
-  const detail = size < 1 ? 1 : surface.getTransform().a;
   const pixels = Math.round(side * detail);
-  const factor = pixels / side;
   const known = memory?.recall(pixels);
   if (known) {
     surface.imageSmoothingEnabled = false;
     surface.drawImage(known, 0, 0, side, side);
     return;
   }
+  finished(drawn(side, view, detail, draw));
   const { canvas, context, image } = scratchOf(pixels);
-  draw(new Uint32Array(image.data.buffer), pixels, { x: view.x * factor, y: view.y * factor, k: view.k });
   if (memory) {
     const picture = document.createElement('canvas');
     picture.width = picture.height = pixels;

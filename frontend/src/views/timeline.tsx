@@ -26,7 +26,7 @@ import { chosenRuns, cursor, runSlots, series, step } from '../state';
 import { Cards } from './cards';
 import { Pair, Tooltip } from './cursor';
 import { INK, panelsIn, Sheet } from './sheet';
-import { type Painter, paintPixels, type Surface, strokeLine } from './surface';
+import { type Painter, painting, type Surface, strokeLine } from './surface';
 
 /** More classes than this and cells are too small for a course. */
 const MOST_CLASSES = 40;
@@ -139,7 +139,7 @@ function InCells({ courses: of, width, height }: { courses: ReadonlyMap<string, 
   const runs = [...of.keys()];
   const colors = runs.map((run) => runColor(runSlots.value.get(run) ?? 0, dark.value));
   const { muted } = INK[dark.value ? 'dark' : 'light'];
-  const paint = useMemo(() => painterOf(picture, colors, step.value ?? 0, muted), [picture, step.value, muted]);
+  const painter = useMemo(() => painterOf(picture, colors, step.value ?? 0, muted), [picture, step.value, muted]);
   if (!first?.matrix) return <p class="waiting">None of these runs has a matrix at this step</p>;
   return (
     <div class="grid">
@@ -149,7 +149,7 @@ function InCells({ courses: of, width, height }: { courses: ReadonlyMap<string, 
         list={list}
         layout={layout}
         matrix={first.matrix}
-        paint={paint}
+        painter={painter}
         stale={busy.value}
         tooltip={
           <Tooltip run={first.run} layout={layout}>
@@ -162,12 +162,15 @@ function InCells({ courses: of, width, height }: { courses: ReadonlyMap<string, 
 }
 
 function painterOf(picture: CoursePicture, colors: readonly string[], at: number, muted: string): Painter {
-  return (surface, side, view) => {
-    const size = cellSize(view, side, picture.numClasses);
-    paintPixels(surface, side, view, size, (pixels, within, camera) => drawCourses(pixels, within, camera, picture));
-    if (size >= LINES_FROM) paintLines(surface, side, view, size, picture, colors, at);
-    else paintNow(surface, side, view, size, picture, at, muted);
-  };
+  return painting(
+    picture.numClasses,
+    (pixels, side, view) => drawCourses(pixels, side, view, picture),
+    (surface, side, view) => {
+      const size = cellSize(view, side, picture.numClasses);
+      if (size >= LINES_FROM) paintLines(surface, side, view, size, picture, colors, at);
+      else paintNow(surface, side, view, size, picture, at, muted);
+    },
+  );
 }
 
 const INSET = 3;
