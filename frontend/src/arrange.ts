@@ -143,6 +143,17 @@ export function worstClasses(matrix: Matrix, most: number): number[] {
   return [...errors.keys()].sort((a, b) => errors[b] - errors[a] || a - b).slice(0, most);
 }
 
+const BETWEEN = /\s*(?:\u2192|->|,)\s*/; // an arrow, or what is typed for one
+
+/** The pairs that a text such as `cat → dog` is for, those of the best matches first; none where it is of a single class. */
+export function matchingPairs(list: ClassList, text: string, most: number): [trueClass: number, predictedClass: number][] {
+  const parts = text.trim().split(BETWEEN);
+  if (parts.length !== 2) return [];
+  const [from, to] = parts.map((part) => matchingClasses(list, part).slice(0, most));
+  const ranks = from.flatMap((_, i) => to.map((_, j) => [i, j] as const)).sort((a, b) => a[0] + a[1] - b[0] - b[1]);
+  return ranks.flatMap(([i, j]): [number, number][] => (from[i] === to[j] ? [] : [[from[i], to[j]]])).slice(0, most);
+}
+
 /** The classes in whose names a text occurs, in whatever case; where one has exactly this name, it comes first. */
 export function matchingClasses({ size, names }: ClassList, text: string): number[] {
   const wanted = text.trim().toLowerCase();

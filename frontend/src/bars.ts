@@ -3,7 +3,7 @@
 import { type Camera, cellSize } from './camera';
 import { compactCount, shortValue } from './format';
 import { drawGround, eachVisible, fillBox, type Grid, gridOf, ROWS_IN_A_PIECE } from './grid';
-import type { Measure } from './marks';
+import type { CellNumber, Measure } from './marks';
 import { countAt, denominator, firstCellFrom, type Matrix, type Normalize } from './matrix';
 import { inkOn, type Palette, type Ramp, toCss } from './palette';
 import { largestOf, type Pick } from './pick';
@@ -43,11 +43,12 @@ export function glyphAt(size: number, runs: number): Glyph {
 }
 
 // Kept from picture to picture: a fresh one of this size would keep the garbage collector busy while a slider moves.
-let pool = new Uint16Array(0);
+let pool = { best: new Uint16Array(0), values: new Float32Array(0) };
 
-function emptyPool(length: number): Uint16Array {
-  if (pool.length === length) pool.fill(0);
-  else pool = new Uint16Array(length);
+/** For each pixel the best place there and whose it is, nothing at first, and its value. */
+function emptyPool(length: number): typeof pool {
+  if (pool.best.length === length) pool.best.fill(0);
+  else pool = { best: new Uint16Array(length), values: new Float32Array(length) };
   return pool;
 }
 
@@ -96,18 +97,23 @@ function* drawPooled(pixels: Uint32Array, side: number, grid: Grid, picture: Bar
   const inside = (at: number) => Math.min(side - 1, Math.max(0, at));
   const lefts = new Int32Array(across.last + 1);
   for (let column = across.first; column <= across.last; column++) lefts[column] = inside(grid.left(column));
-  const best = emptyPool(pixels.length);
+  const { best, values } = emptyPool(pixels.length);
   for (const [slot, { matrix, ramp }] of runs.entries()) {
     if (!matrix) continue;
     const { rowStart, cols, counts, diagonal, predicted, rest } = matrix;
-    const show = (row: number, top: number, column: number, place: number) => {
+    const show = (row: number, top: number, column: number, place: number, exact: number) => {
       const left = lefts[column];
       const at = top * side + left;
       const known = best[at] >> 4;
-      if (place < known || (place === known && (best[at] & 15) === slot)) return;
+      if (place < known) return;
+      const value = Math.fround(exact);
+      const isEqual = place === known && value === values[at];
+      // Values of one shade may still differ.
+      if (place === known && (value < values[at] || (isEqual && (best[at] & 15) === slot))) return;
       best[at] = (place << 4) | slot;
+      values[at] = value;
       // Where another run has as much, neither is seen to have more.
-      const color = place === known ? palette.frame : ramp[place];
+      const color = isEqual ? palette.frame : ramp[place];
       if (size <= 1) pixels[at] = color;
       else fillBox(pixels, side, left, top, Math.max(grid.right(column), left + 1), Math.max(grid.bottom(row), top + 1), color);
     };
@@ -118,11 +124,12 @@ function* drawPooled(pixels: Uint32Array, side: number, grid: Grid, picture: Bar
       const ofRow = denominator(matrix, normalize, row, row);
       // Within the rest, what was confused and what was not is one number.
       const isShown = diagonal[row] > 0 && row >= across.first && row <= across.last && !hideDiagonal && row !== rest;
-      if (isShown) show(row, top, row, scale.correct(diagonal[row] / ofRow));
+      if (isShown) show(row, top, row, scale.correct(diagonal[row] / ofRow), diagonal[row] / ofRow);
       const end = rowStart[row + 1];
       for (let i = firstCellFrom(matrix, row, across.first); i < end && cols[i] <= across.last; i++) {
         if (counts[i] < hideBelow) continue;
-        show(row, top, cols[i], scale.wrong(counts[i] / (normalize === 'pred' ? predicted[cols[i]] : ofRow)));
+        const value = counts[i] / (normalize === 'pred' ? predicted[cols[i]] : ofRow);
+        show(row, top, cols[i], scale.wrong(value), value);
       }
     }
   }
@@ -144,19 +151,12 @@ export function longest({ runs, normalize, scaleOf, hideDiagonal, hideBelow }: B
   };
 }
 
-export interface BarNumber {
-  readonly text: string;
-  readonly x: number;
-  readonly y: number;
-  readonly ink: string;
-}
-
 /** The value of every run beside its bar, where it fits. */
-export function barNumbers(side: number, camera: Camera, picture: BarPicture, ink: string, measure: Measure): BarNumber[] {
+export function barNumbers(side: number, camera: Camera, picture: BarPicture, ink: string, measure: Measure): CellNumber[] {
   const { runs, numClasses, normalize, scaleOf, hideDiagonal, hideBelow } = picture;
   if (glyphAt(cellSize(camera, side, numClasses), runs.length) !== 'numbers') return [];
   const { across, down, size } = gridOf(side, camera, numClasses);
-  const numbers: BarNumber[] = [];
+  const numbers: CellNumber[] = [];
   for (let row = down.first; row <= down.last; row++) {
     for (let column = across.first; column <= across.last; column++) {
       for (const [slot, { matrix, ramp }] of runs.entries()) {
@@ -174,7 +174,13 @@ export function barNumbers(side: number, camera: Camera, picture: BarPicture, in
         const isBeside = long < size - width - 6;
         if (!isBeside && long < width + 4) continue; // it would stand in two places
         const end = isBeside ? size - 4 : Math.min(long, size - 4) - 2;
-        numbers.push({ text, x: camera.x + column * size + end - width / 2, y, ink: isBeside ? ink : inkOn(ramp[BAR]) });
+        numbers.push({
+          text,
+          x: camera.x + column * size + end - width / 2,
+          y,
+          font: FONT_SIZE,
+          ink: isBeside ? ink : inkOn(ramp[BAR]),
+        });
       }
     }
   }

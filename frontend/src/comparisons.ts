@@ -1,15 +1,16 @@
 // What changed between two matrices, each comparison made once, and large ones without keeping the page waiting.
 
 import { signal } from '@preact/signals';
-import { normalize } from './look';
+import { hideBelow, hideDiagonal, normalize, view } from './look';
 import type { Matrix, Normalize } from './matrix';
 import { breath, inSlices } from './pieces';
-import { type Changes, changesBetween, comparison } from './significance';
+import { type Changes, changesBetween, comparison, type Hidden, LEVEL } from './significance';
 
 interface Comparison {
   readonly before: Matrix;
   readonly after: Matrix;
   readonly normalize: Normalize;
+  readonly hidden: Hidden;
   changes: Changes | null;
 }
 /** More would be megabytes for every step that was looked at. */
@@ -23,21 +24,29 @@ export function changesOf(before: Matrix, after: Matrix, purpose: 'shown' | 'lis
   if (before.numClasses !== after.numClasses) return null;
   compared.value;
   const of = normalize.value;
-  const isSame = (one: Comparison | null) => one?.before === before && one.after === after && one.normalize === of;
-  const found = [latest.shown, latest.listed].find(isSame) ?? begun(before, after, of);
+  // What is hidden among the differences is not judged with them; elsewhere nothing is judged by what is shown.
+  const isShown = view.value === 'difference';
+  const hidden = { diagonal: isShown && hideDiagonal.value, below: isShown ? hideBelow.value : 0 };
+  const isSame = (one: Comparison | null) =>
+    one?.before === before &&
+    one.after === after &&
+    one.normalize === of &&
+    one.hidden.diagonal === hidden.diagonal &&
+    one.hidden.below === hidden.below;
+  const found = [latest.shown, latest.listed].find(isSame) ?? begun(before, after, of, hidden);
   latest[purpose] = found;
   return found.changes;
 }
 
-function begun(before: Matrix, after: Matrix, of: Normalize): Comparison {
-  const made: Comparison = { before, after, normalize: of, changes: null };
+function begun(before: Matrix, after: Matrix, of: Normalize, hidden: Hidden): Comparison {
+  const made: Comparison = { before, after, normalize: of, hidden, changes: null };
   if (before.counts.length + after.counts.length < FEW_TO_COMPARE) {
-    made.changes = changesBetween(before, after, of);
+    made.changes = changesBetween(before, after, of, LEVEL, hidden);
     return made;
   }
   const isWanted = () => latest.shown === made || latest.listed === made;
   breath()
-    .then(() => inSlices(comparison(before, after, of), isWanted, () => {}))
+    .then(() => inSlices(comparison(before, after, of, LEVEL, hidden), isWanted, () => {}))
     .then(async (changes) => {
       made.changes = changes;
       await breath(); // to show it is a task of its own

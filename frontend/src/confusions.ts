@@ -19,6 +19,7 @@ export interface ChangedConfusion extends Cell {
   readonly before: number;
   readonly after: number;
   readonly difference: number;
+  /** NaN where there is nothing to test. */
   readonly pValue: number;
   readonly significant: boolean;
 }
@@ -103,7 +104,10 @@ function confusionAt(matrix: Matrix, trueClass: number, i: number): Confusion {
   return { trueClass, predictedClass: cols[i], count: counts[i], share: counts[i] / support[trueClass], reverse };
 }
 
-/** The confusions, of all or of some classes, that changed most: those that are more than noise first, then by size of the change. */
+/**
+ * The confusions, of all or of some classes, that changed most: those that are more than noise first, then by size of the change. With
+ * the diagonal, what is correct comes after the mistakes, which are fewer.
+ */
 export function rankedChanges(
   changes: Changes,
   most: number,
@@ -111,20 +115,25 @@ export function rankedChanges(
   among?: ReadonlySet<number>,
 ): ChangedConfusion[] {
   const { rows, cols, before, after, difference, pValue, significant } = changes;
-  const [noise, sure] = [new Largest(most), new Largest(most)];
+  const [sure, sureCorrect, noise, noiseCorrect] = Array.from({ length: 4 }, () => new Largest(most));
   for (let i = 0; i < rows.length; i++) {
-    if ((rows[i] === cols[i] && !withDiagonal) || !(Math.abs(difference[i]) > 0) || !isOf(among, rows[i], cols[i])) continue;
-    (significant[i] ? sure : noise).offer(i, Math.abs(difference[i]));
+    const isCorrect = rows[i] === cols[i];
+    if ((isCorrect && !withDiagonal) || !(Math.abs(difference[i]) > 0) || !isOf(among, rows[i], cols[i])) continue;
+    const [ofWrong, ofCorrect] = significant[i] ? [sure, sureCorrect] : [noise, noiseCorrect];
+    (isCorrect ? ofCorrect : ofWrong).offer(i, Math.abs(difference[i]));
   }
-  return [...sure.ids, ...noise.ids].slice(0, most).map((i) => ({
-    trueClass: rows[i],
-    predictedClass: cols[i],
-    before: before[i],
-    after: after[i],
-    difference: difference[i],
-    pValue: pValue[i],
-    significant: significant[i] === 1,
-  }));
+  return [sure, sureCorrect, noise, noiseCorrect]
+    .flatMap(({ ids }) => ids)
+    .slice(0, most)
+    .map((i) => ({
+      trueClass: rows[i],
+      predictedClass: cols[i],
+      before: before[i],
+      after: after[i],
+      difference: difference[i],
+      pValue: pValue[i],
+      significant: significant[i] === 1,
+    }));
 }
 
 /** Whether a confusion and its mirror image are of the same order: neither is more than `factor` times the other. */

@@ -3,7 +3,7 @@
 import { type Camera, cellSize } from './camera';
 import { compactCount, percent, shortValue } from './format';
 import { drawGround, fillBox, gridOf, type Range, ROWS_IN_A_PIECE } from './grid';
-import type { Measure } from './marks';
+import { type CellNumber, fontFor, type Measure } from './marks';
 import type { Normalize } from './matrix';
 import { inkOn, type Palette, type Ramp } from './palette';
 import { largestOf, type Pick } from './pick';
@@ -24,8 +24,6 @@ export interface DifferencePicture {
   readonly palette: Palette;
   readonly normalize: Normalize;
   readonly log: boolean;
-  readonly hideDiagonal: boolean;
-  readonly hideBelow: number;
   readonly neverSeen: (row: number) => boolean;
 }
 
@@ -39,11 +37,6 @@ function placeOf(i: number, { changes, log }: DifferencePicture): number {
 
 function colorOf(i: number, place: number, { changes, ramps }: DifferencePicture): number {
   return (changes.significant[i] === 0 ? ramps.noise : changes.difference[i] > 0 ? ramps.more : ramps.less)[place];
-}
-
-function isHidden(i: number, { changes, hideDiagonal, hideBelow }: DifferencePicture): boolean {
-  if (changes.rows[i] === changes.cols[i]) return hideDiagonal;
-  return Math.max(changes.before[i], changes.after[i]) < hideBelow;
 }
 
 /** Draws the square `side` x `side` pixels of what the camera shows, some rows in each piece. */
@@ -60,7 +53,7 @@ export function* drawDifference(pixels: Uint32Array, side: number, camera: Camer
     const bottom = grid.bottom(row);
     for (let i = rowStart[row]; i < rowStart[row + 1]; i++) {
       const column = changes.cols[i];
-      if (column < grid.across.first || column > grid.across.last || isHidden(i, picture)) continue;
+      if (column < grid.across.first || column > grid.across.last) continue;
       const place = placeOf(i, picture);
       if (place === 0) continue;
       const left = inside(grid.left(column));
@@ -104,7 +97,7 @@ export function changedMost(picture: DifferencePicture): Pick {
     for (let row = Math.max(0, down.first); row <= Math.min(numClasses - 1, down.last); row++) {
       for (let i = rowStart[row]; i < rowStart[row + 1]; i++) {
         const column = changes.cols[i];
-        if (column < across.first || column > across.last || isHidden(i, picture) || !isWanted(i)) continue;
+        if (column < across.first || column > across.last || !isWanted(i)) continue;
         const place = placeOf(i, picture);
         if (place > 0) largest.add(row, column, changes.significant[i] === 0 ? place : 256 + place);
       }
@@ -133,29 +126,30 @@ function withSign(change: number, told: (size: number) => string): string {
   return `${change > 0 ? '+' : change < 0 ? '−' : ''}${told(Math.abs(change))}`;
 }
 
-/** The changes of the visible cells, where they fit; what may be noise is not told where something larger has no room. */
-export function differenceNumbers(side: number, camera: Camera, picture: DifferencePicture, measure: Measure) {
+/** The changes of the visible cells, where they fit; `measure` is for a font of numberSize(size). What may be noise is not told where something larger has no room. */
+export function differenceNumbers(side: number, camera: Camera, picture: DifferencePicture, measure: Measure): CellNumber[] {
   const { changes, numClasses, normalize } = picture;
   const { rowStart } = changes;
   const size = cellSize(camera, side, numClasses);
-  const real: { text: string; x: number; y: number; ink: string }[] = [];
-  const noise: typeof real = [];
+  const real: CellNumber[] = [];
+  const noise: CellNumber[] = [];
   if (size < NUMBERS_FROM) return real;
   let all = true;
   const { across, down } = gridOf(side, camera, numClasses);
   for (let row = down.first; row <= down.last; row++) {
     for (let i = rowStart[row]; i < rowStart[row + 1]; i++) {
       const column = changes.cols[i];
-      const place = column >= across.first && column <= across.last && !isHidden(i, picture) ? placeOf(i, picture) : 0;
+      const place = column >= across.first && column <= across.last ? placeOf(i, picture) : 0;
       if (place === 0) continue;
       const isReal = changes.significant[i] === 1;
       const text = shortSigned(changes.difference[i], normalize);
-      if (measure(text) > size - 4) {
+      const font = fontFor(text, size, measure);
+      if (font === 0) {
         all &&= !isReal;
         continue;
       }
       const [x, y] = [camera.x + (column + 0.5) * size, camera.y + (row + 0.5) * size];
-      (isReal ? real : noise).push({ text, x, y, ink: inkOn(colorOf(i, place, picture)) });
+      (isReal ? real : noise).push({ text, x, y, font, ink: inkOn(colorOf(i, place, picture)) });
     }
   }
   return all ? [...real, ...noise] : real;

@@ -16,7 +16,7 @@ import {
   settledBaseline,
   settledPanes,
 } from './seen';
-import { baseline, baselineAt, type Cursor, chosenRuns, cursor, loading, series, tag } from './state';
+import { baseline, baselineAt, baselineRun, type Cursor, chosenRuns, cursor, loading, series, tag } from './state';
 
 /** Below so many cells all is told at once. */
 const FEW_CELLS = 3000;
@@ -46,8 +46,7 @@ export function followChoices(): void {
     if (at && !loading.value) untracked(() => loadAside(at.run, at.step)); // what is looked at comes first
   });
   effect(() => {
-    series.value;
-    chosenRuns.value;
+    [series.value, chosenRuns.value, baselineRun.value];
     if (isAnythingShown.value) untracked(loadHistories); // which tells of what it finds by signals
   });
   // The cursor stays at its classes when runs of other classes come or go.

@@ -7,6 +7,7 @@ import { decodeClasses } from './record';
 import { Series } from './series';
 import {
   arrived,
+  baselineRun,
   choosing,
   chosenRuns,
   classLists,
@@ -187,9 +188,11 @@ export async function loadAside(run: string, at: number): Promise<void> {
 let wantedHistories = '';
 let loadingHistories: Promise<void> | null = null;
 
-/** Summarizes every step of the chosen runs that is not yet summarized, run by run, the subject first. */
+/** Summarizes every step of the chosen runs and of the baseline that is not yet summarized, run by run, the subject first. */
 export function loadHistories(): Promise<void> {
   const runs = [...chosenRuns.value].sort((a, b) => Number(b === subject.value) - Number(a === subject.value));
+  const base = baselineRun.value;
+  if (base !== null && series.value.has(base) && !runs.includes(base)) runs.push(base);
   const wanted = `${tag.value}\n${runs.join('\n')}\n${runs.map((run) => series.value.get(run)?.info.wall_times)}`;
   if (loadingHistories && wantedHistories === wanted) return loadingHistories;
   wantedHistories = wanted;

@@ -15,10 +15,12 @@ export interface Label {
   readonly at: number;
 }
 
+/** A number in a cell, where its middle is, and its font's size. */
 export interface CellNumber {
   readonly text: string;
   readonly x: number;
   readonly y: number;
+  readonly font: number;
   readonly ink: string;
 }
 
@@ -27,6 +29,7 @@ const LABEL_SPACING = 15;
 const NUMBERS_FROM = 24;
 const ZEROS_FROM = 36;
 const NUMBER_SIZE = { least: 10, most: 26 };
+const LEAST_READ = 8;
 
 /** The labels of one axis. At most one every LABEL_SPACING pixels: every class, every 2nd, 5th, 10th, 20th and so on. */
 export function axisLabels(
@@ -89,6 +92,13 @@ export function numberSize(size: number): number {
   return Math.round(Math.min(NUMBER_SIZE.most, Math.max(NUMBER_SIZE.least, size * 0.26 + 2)));
 }
 
+/** The size at which a number fits a cell: that of all, or smaller where it is long; 0 where none could read it. `measure` is for that of all. */
+export function fontFor(text: string, size: number, measure: Measure): number {
+  const usual = numberSize(size);
+  const font = Math.min(usual, Math.floor((usual * (size - 4)) / measure(text)));
+  return font < LEAST_READ ? 0 : font;
+}
+
 /** The numbers of the visible cells, where they fit; `measure` is for a font of numberSize(size). */
 export function cellNumbers(side: number, camera: Camera, picture: Picture, mutedInk: string, measure: Measure): CellNumber[] {
   const { matrix, normalize, scale, palette, hideDiagonal = false, hideBelow = 0 } = picture;
@@ -104,11 +114,12 @@ export function cellNumbers(side: number, camera: Camera, picture: Picture, mute
     if (of === 0 || (count === 0 && (size < ZEROS_FROM || matrix.support[row] === 0))) return;
     const value = count / of;
     const text = shortValue(value, normalize);
-    if (measure(text) > size - 4) return;
+    const font = fontFor(text, size, measure);
+    if (font === 0) return;
     const correct = row === matrix.rest ? palette.frame : palette.correct[scale.correct(value)];
     const color = row === column ? correct : palette.wrong[scale.wrong(value)];
     const ink = count === 0 ? mutedInk : inkOn(color);
-    numbers.push({ text, x: camera.x + (column + 0.5) * size, y: camera.y + (row + 0.5) * size, ink });
+    numbers.push({ text, x: camera.x + (column + 0.5) * size, y: camera.y + (row + 0.5) * size, font, ink });
   };
   for (let row = down.first; row <= down.last; row++) {
     let i = firstCellFrom(matrix, row, across.first);

@@ -388,8 +388,10 @@ function groupsOf(matrix: Matrix, merges: readonly Merge[]): number[][] {
   const all = new Float64Array(n + merges.length); // errors of all classes of a cluster
   all.set(errors);
   const size = (cluster: number) => (cluster < n ? 1 : merges[cluster - n].size);
+  const within = new Float64Array(n + merges.length); // those among them
   const isGroup = merges.map(({ one, other, errors }, index) => {
     all[n + index] = all[one] + all[other];
+    within[n + index] = within[one] + within[other] + errors;
     const chance = (all[one] * size(other) + all[other] * size(one)) / (occurring - 1);
     return errors > chance && errors * Math.log(errors / chance) - errors + chance > Math.log(pairs / 0.05);
   });
@@ -405,7 +407,7 @@ function groupsOf(matrix: Matrix, merges: readonly Merge[]): number[][] {
   const members: number[][] = tops.map(() => []);
   for (let index = 0; index < n; index++) if (group[index] >= 0) members[group[index]].push(index);
   return members
-    .map((classes, at) => ({ classes, merge: merges[tops[at]] }))
-    .sort((a, b) => b.merge.similarity - a.merge.similarity || a.classes[0] - b.classes[0])
+    .map((classes, at) => ({ classes, errors: within[n + tops[at]] }))
+    .sort((a, b) => b.errors - a.errors || a.classes[0] - b.classes[0])
     .map(({ classes }) => classes);
 }

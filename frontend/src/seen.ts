@@ -71,6 +71,12 @@ export interface Pane extends Omit<Shown, 'names'> {
   readonly whole: Matrix | null;
 }
 
+/** Whether a run has a class of the common list: other runs may have more. */
+export function hasClass(run: string, index: number): boolean {
+  const one = shown.value.find((other) => other.run === run);
+  return !one?.matrix || sameClass(index, classes.value, listOf(one.matrix, one.names)) >= 0;
+}
+
 let lastList: ClassList = NO_CLASSES;
 /** The classes of all chosen runs as one list. */
 export const classes = computed<ClassList>(() => {
@@ -338,7 +344,12 @@ export function searchFor(text: string): void {
 /** Goes to a cell by its classes on the common list; shows all classes if one of them is not shown. */
 export function goToClasses(trueClass: number, predictedClass: number): void {
   if (Math.min(placeOf(trueClass), placeOf(predictedClass)) < 0) choosePart('all');
-  const cell = { trueClass: placeOf(trueClass), predictedClass: placeOf(predictedClass) };
+  goToPlaces({ trueClass: placeOf(trueClass), predictedClass: placeOf(predictedClass) });
+}
+
+/** Goes to a cell by its places as they are shown. */
+export function goToPlaces({ trueClass, predictedClass }: Cell): void {
+  const cell = { trueClass, predictedClass };
   batch(() => {
     cursor.value = { ...cell, run: subject.value ?? '' };
     hover.value = null;

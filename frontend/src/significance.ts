@@ -3,7 +3,7 @@
 import { denominator, type Matrix, type Normalize } from './matrix';
 import { finished, sorted, type Work } from './pieces';
 
-/** One entry for each cell that is not zero in both matrices, by growing row, then column. */
+/** One entry for each cell that is shown and not zero in both matrices, by growing row, then column. */
 export interface Changes {
   readonly rows: Int32Array;
   readonly cols: Int32Array;
@@ -32,6 +32,8 @@ export interface OnAndOff {
   readonly wrong: number;
 }
 
+/** The share of the findings that may be false. */
+export const LEVEL = 0.05;
 const LEAST_EXPECTED = 5;
 const NEXT_TO_EQUAL = 1 + 1e-12;
 
@@ -121,7 +123,7 @@ export function erfc(x: number): number {
  * 1 for the p-values to trust when many are tested, so that of those at most a share of `level` is expected to be false
  * (Benjamini and Hochberg, 1995). NaN is not tested.
  */
-export function benjaminiHochberg(pValues: Float64Array, level = 0.05): Uint8Array {
+export function benjaminiHochberg(pValues: Float64Array, level = LEVEL): Uint8Array {
   const small = new Float64Array(pValues.length); // none above the level can be trusted
   let rank = 0;
   let tested = 0;
@@ -161,19 +163,26 @@ export function* adjustment(pValues: Float64Array): Work<Float64Array> {
  * `level`. Tested is the count's share of its true class for 'counts' and 'true', of its predicted class for 'pred', of all for 'all'.
  * Two evaluations of one data set have more in common than the tests assume: then they find rather too little than too much.
  */
-export function changesBetween(before: Matrix, after: Matrix, normalize: Normalize, level = 0.05): Changes {
-  return finished(comparison(before, after, normalize, level));
+export function changesBetween(before: Matrix, after: Matrix, normalize: Normalize, level = LEVEL, hidden = NOTHING): Changes {
+  return finished(comparison(before, after, normalize, level, hidden));
 }
 
+/** Cells that are not compared: those of the diagonal, and confusions with smaller counts in both matrices. */
+export interface Hidden {
+  readonly diagonal: boolean;
+  readonly below: number;
+}
+const NOTHING: Hidden = { diagonal: false, below: 0 };
+
 /** The same piece by piece, so that a page can do other things in between; each step tells how far it is, from 0 to 1. */
-export function* comparison(before: Matrix, after: Matrix, normalize: Normalize, level = 0.05): Work<Changes> {
+export function* comparison(before: Matrix, after: Matrix, normalize: Normalize, level = LEVEL, hidden = NOTHING): Work<Changes> {
   const n = before.numClasses;
   if (after.numClasses !== n) {
     throw new Error(
       `expected two matrices of the same classes, got one of ${n} and one of ${after.numClasses}: align them first`,
     );
   }
-  const { rows, cols, rowStart, counts } = unionOf(before, after);
+  const { rows, cols, rowStart, counts } = unionOf(before, after, hidden);
   yield 0;
   const tested = normalize === 'counts' ? 'true' : normalize;
   const size = rows.length;
@@ -227,8 +236,8 @@ function mostChanged({ rows, cols, difference, significant }: Omit<Changes, 'fou
 const BEYOND = 2 ** 31 - 1;
 const PIECE = 4096;
 
-/** The cells that are not zero in one or both matrices, with the counts of both. */
-function unionOf(a: Matrix, b: Matrix) {
+/** The cells that are shown and not zero in one or both matrices, with the counts of both. */
+function unionOf(a: Matrix, b: Matrix, hidden: Hidden) {
   const most = 2 * a.numClasses + a.cols.length + b.cols.length;
   const rows = new Int32Array(most);
   const cols = new Int32Array(most);
@@ -257,7 +266,9 @@ function unionOf(a: Matrix, b: Matrix) {
         if (col === colA) counts[0][size] = a.counts[i++];
         if (col === colB) counts[1][size] = b.counts[j++];
       }
-      size++;
+      const isHidden = row === col ? hidden.diagonal : Math.max(counts[0][size], counts[1][size]) < hidden.below;
+      if (isHidden) counts[0][size] = counts[1][size] = 0;
+      else size++;
     }
   }
   rowStart[a.numClasses] = size;

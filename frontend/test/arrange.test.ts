@@ -4,6 +4,7 @@ import {
   indexOfName,
   isSameList,
   matchingClasses,
+  matchingPairs,
   placed,
   placesIn,
   placesOf,
@@ -229,6 +230,23 @@ test('the worst classes take part in most errors, as true or as predicted class'
     const found = worstClasses(matrixFrom(counts), most);
     expect(found).toEqual([...errors.keys()].sort((a, b) => errors[b] - errors[a] || a - b).slice(0, most));
   }
+});
+
+describe('matchingPairs', () => {
+  const list = named('wildcat', 'dog', 'Cat', 'hot dog', 'a, b');
+
+  test('are the pairs of the classes that each side is for, the very ones first', () => {
+    expect(matchingPairs(list, 'cat → dog', 9)).toEqual([[2, 1], [2, 3], [0, 1], [0, 3]]); // biome-ignore format: one line
+    expect(matchingPairs(list, 'DOG->wild', 9)).toEqual([[1, 0], [3, 0]]); // biome-ignore format: one line
+    expect(matchingPairs(list, 'dog, cat', 1)).toEqual([[1, 2]]);
+    expect(matchingPairs({ size: 12, names: null }, '10, 3', 9)).toEqual([[10, 3]]);
+  });
+
+  test('are never of one class, and none where a side is for none', () => {
+    expect(matchingPairs(list, 'dog → dog', 9)).toEqual([[1, 3], [3, 1]]); // biome-ignore format: one line
+    for (const text of ['dog', 'dog →', '→ dog', 'dog → emu', 'dog → cat → dog', ''])
+      expect(matchingPairs(list, text, 9)).toEqual([]);
+  });
 });
 
 describe('matchingClasses', () => {

@@ -171,6 +171,7 @@ describe('several cells a pixel', () => {
       const picture = pictureOf(all.map(matrixFrom), { normalize: NORMALIZATIONS[round % 4] });
       const scale = picture.scaleOf(0);
       const best = new Uint32Array(side * side);
+      const most = new Float64Array(side * side); // of those with the best place
       const pixels = drawn(side, FIT, picture);
       const size = side / n;
       const pixelOf = (index: number) => Math.min(side - 1, Math.round(index * size));
@@ -182,9 +183,11 @@ describe('several cells a pixel', () => {
             const value = valueIn(counts, picture.normalize, row, col);
             const place = row === col ? scale.correct(value) : scale.wrong(value);
             const at = pixelOf(row) * side + pixelOf(col);
-            if (place > best[at]) owners[at].clear();
-            if (place >= best[at]) owners[at].add(slot);
-            best[at] = Math.max(best[at], place);
+            if (place < best[at] || (place === best[at] && value < most[at])) continue;
+            if (place > best[at] || value > most[at]) owners[at].clear();
+            owners[at].add(slot);
+            best[at] = place;
+            most[at] = value;
           }
         }
       }
@@ -193,6 +196,12 @@ describe('several cells a pixel', () => {
       expect(pixelDifference(places, alone, side)).toBeNull();
       for (const [at, its] of owners.entries()) if (its.size > 1) expect(pixels[at]).toBe(palette.frame);
     }
+  });
+
+  test('the larger of two values of one shade is seen', () => {
+    const [one, more] = [1000, 1001].map((count) => matrixFromCells(100, [[7, 90, count]])); // biome-ignore format: one line
+    for (const [first, second, slot] of [[one, more, 1], [more, one, 0]] as const) // biome-ignore format: one line
+      expect(slotOf(drawn(10, FIT, pictureOf([first, second]))[10 + 9])).toBe(slot);
   });
 
   test('of equal values none is seen to be more', () => {

@@ -81,6 +81,7 @@ describe('rankedChanges', () => {
           .sort(
             (a, b) =>
               changes.significant[b] - changes.significant[a] ||
+              Number(changes.rows[a] === changes.cols[a]) - Number(changes.rows[b] === changes.cols[b]) ||
               Math.abs(changes.difference[b]) - Math.abs(changes.difference[a]) ||
               a - b,
           );
@@ -114,8 +115,8 @@ describe('rankedChanges', () => {
       rankedChanges(changes, 9, ...more).map(({ trueClass, predictedClass }) => [trueClass, predictedClass]);
     expect(cells()).toEqual([[1, 0]]);
     expect(cells(true)).toEqual([
-      [0, 0],
       [1, 0],
+      [0, 0],
     ]);
   });
 });

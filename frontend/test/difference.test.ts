@@ -3,10 +3,11 @@ import { type Camera, cellSize, constrained, FIT, largestZoom } from '../src/cam
 import { type DifferencePicture, differenceNumbers, drawDifference, signed } from '../src/difference';
 import { compactCount, shortValue } from '../src/format';
 import { gridOf } from '../src/grid';
+import { numberSize } from '../src/marks';
 import type { Normalize } from '../src/matrix';
 import { divergingRamps, inkOn, paletteOf } from '../src/palette';
 import { finished } from '../src/pieces';
-import { type Changes, changesBetween } from '../src/significance';
+import { type Changes, changesBetween, type Hidden, LEVEL } from '../src/significance';
 import { matrixFrom, matrixFromCells, NORMALIZATIONS, pixelDifference, randomCounts, seeded, valueIn, whole } from './samples';
 
 const palette = { ...paletteOf('blue-orange', false), hatch: 0xff0000ff };
@@ -32,8 +33,6 @@ function pictureOf(changes: Changes, numClasses: number, more: Partial<Differenc
     palette,
     normalize: 'counts',
     log: false,
-    hideDiagonal: false,
-    hideBelow: 0,
     neverSeen: () => false,
     ...more,
   };
@@ -46,15 +45,15 @@ function drawn(side: number, camera: Camera, picture: DifferencePicture): Uint32
 }
 
 /** Two matrices that differ, in part by more than noise. */
-function anyPair(n: number, filled = 0.6): [before: number[][], after: number[][]] {
-  const before = randomCounts(draw, n, filled);
+function anyPair(n: number): [before: number[][], after: number[][]] {
+  const before = randomCounts(draw, n, 0.6);
   const after = before.map((line) => line.map((count) => (draw() < 0.5 ? count : whole(draw, 0, 3) * whole(draw, 0, 40))));
   return [before, after];
 }
 
-function anyChanges(n: number, normalize: Normalize, filled?: number) {
-  const [before, after] = anyPair(n, filled);
-  return { before, after, changes: changesBetween(matrixFrom(before), matrixFrom(after), normalize) };
+function anyChanges(n: number, normalize: Normalize, hidden?: Hidden) {
+  const [before, after] = anyPair(n);
+  return { before, after, changes: changesBetween(matrixFrom(before), matrixFrom(after), normalize, LEVEL, hidden) };
 }
 
 function anyCamera(side: number, n: number): Camera {
@@ -63,53 +62,53 @@ function anyCamera(side: number, n: number): Camera {
 }
 
 /** How a cell is told of, by the rules. */
-function kindAt(i: number, { changes, hideDiagonal, hideBelow }: DifferencePicture): string {
-  const { rows, cols, before, after, difference, significant } = changes;
-  if (rows[i] === cols[i] ? hideDiagonal : before[i] < hideBelow && after[i] < hideBelow) return '';
+function kindAt(i: number, { changes: { difference, significant } }: DifferencePicture): string {
   if (Number.isNaN(difference[i]) || difference[i] === 0) return '';
   if (!significant[i]) return 'noise';
   return difference[i] > 0 ? 'more' : 'less';
 }
 
 describe('drawDifference', () => {
-  test.each([[{}], [{ hideDiagonal: true }], [{ hideBelow: 25 }], [{ log: true }]])(
-    'what is more than noise by its sign, what is not in grey: %j',
-    (more) => {
-      const kinds: Record<string, number> = {};
-      for (let round = 0; round < 40; round++) {
-        const normalize = NORMALIZATIONS[round % 4];
-        const n = whole(draw, 1, 8);
-        const { changes } = anyChanges(n, normalize);
-        const picture = pictureOf(changes, n, { normalize, ...more });
-        const side = whole(draw, 2 * n, 30 * n);
-        const pixels = drawn(side, FIT, picture);
-        const grid = gridOf(side, FIT, n);
-        const expected = new Map<number, number>();
-        for (const [i, row] of changes.rows.entries()) expected.set(row * n + changes.cols[i], i);
-        for (let row = grid.down.first; row <= grid.down.last; row++) {
-          for (let column = grid.across.first; column <= grid.across.last; column++) {
-            const i = expected.get(row * n + column);
-            const kind = i === undefined ? '' : kindAt(i, picture);
-            const found = new Set<number>();
-            for (let y = grid.top(row); y < grid.bottom(row); y++)
-              for (let x = grid.left(column); x < grid.right(column); x++) found.add(pixels[y * side + x]);
-            if (found.size === 0) continue;
-            expect(found.size).toBe(1);
-            const [color] = found;
-            expect([row, column, kindOf(color)]).toEqual([row, column, kind]);
-            kinds[kind] = (kinds[kind] ?? 0) + 1;
-            if (i === undefined || kind === '') continue;
-            // The larger the change, the farther up the ramp, up to the largest.
-            const part = row === column ? 'correct' : 'wrong';
-            const t = Math.min(1, Math.abs(changes.difference[i]) / picture.changes.most[part]);
-            const place = picture.log ? (255 * Math.log(1 + 50 * t)) / Math.log(51) : 255 * t;
-            expect(Math.abs((color & 255) - Math.max(1, place))).toBeLessThanOrEqual(0.5 + 1e-9);
-          }
+  test.each([
+    [{}, {}],
+    [{ diagonal: true, below: 0 }, {}],
+    [{ diagonal: false, below: 25 }, {}],
+    [{}, { log: true }],
+  ])('what is more than noise by its sign, what is not in grey, and nothing of what is hidden: %j, %j', (hidden, more) => {
+    const kinds: Record<string, number> = {};
+    for (let round = 0; round < 40; round++) {
+      const normalize = NORMALIZATIONS[round % 4];
+      const n = whole(draw, 1, 8);
+      const { changes } = anyChanges(n, normalize, { diagonal: false, below: 0, ...hidden });
+      const picture = pictureOf(changes, n, { normalize, ...more });
+      const side = whole(draw, 2 * n, 30 * n);
+      const pixels = drawn(side, FIT, picture);
+      const grid = gridOf(side, FIT, n);
+      const expected = new Map<number, number>();
+      for (const [i, row] of changes.rows.entries()) expected.set(row * n + changes.cols[i], i);
+      for (let row = grid.down.first; row <= grid.down.last; row++) {
+        for (let column = grid.across.first; column <= grid.across.last; column++) {
+          const i = expected.get(row * n + column);
+          const kind = i === undefined ? '' : kindAt(i, picture);
+          const found = new Set<number>();
+          for (let y = grid.top(row); y < grid.bottom(row); y++)
+            for (let x = grid.left(column); x < grid.right(column); x++) found.add(pixels[y * side + x]);
+          if (found.size === 0) continue;
+          expect(found.size).toBe(1);
+          const [color] = found;
+          expect([row, column, kindOf(color)]).toEqual([row, column, kind]);
+          kinds[kind] = (kinds[kind] ?? 0) + 1;
+          if (i === undefined || kind === '') continue;
+          // The larger the change, the farther up the ramp, up to the largest.
+          const part = row === column ? 'correct' : 'wrong';
+          const t = Math.min(1, Math.abs(changes.difference[i]) / picture.changes.most[part]);
+          const place = picture.log ? (255 * Math.log(1 + 50 * t)) / Math.log(51) : 255 * t;
+          expect(Math.abs((color & 255) - Math.max(1, place))).toBeLessThanOrEqual(0.5 + 1e-9);
         }
       }
-      for (const kind of ['', 'more', 'less', 'noise']) expect(kinds[kind]).toBeGreaterThan(20);
-    },
-  );
+    }
+    for (const kind of ['', 'more', 'less', 'noise']) expect(kinds[kind]).toBeGreaterThan(20);
+  });
 
   test('rows of classes that were never seen are hatched', () => {
     const changes = changesBetween(matrixFrom([[1, 0], [0, 0]]), matrixFrom([[2, 0], [0, 0]]), 'counts'); // biome-ignore format: one line
@@ -221,12 +220,11 @@ describe('differenceNumbers', () => {
     let told = 0;
     for (let round = 0; round < 40; round++) {
       const n = whole(draw, 1, 8);
-      const { before, after, changes } = anyChanges(n, normalize);
+      const { before, after, changes } = anyChanges(n, normalize, { diagonal: round % 4 === 1, below: round % 4 === 2 ? 25 : 0 });
       const side = whole(draw, 20 * n, 60 * n);
       const camera = anyCamera(side, n);
       const size = cellSize(camera, side, n);
-      const [hideDiagonal, hideBelow] = [round % 4 === 1, round % 4 === 2 ? 25 : 0];
-      const picture = pictureOf(changes, n, { normalize, hideDiagonal, hideBelow });
+      const picture = pictureOf(changes, n, { normalize });
       const { across, down } = gridOf(side, camera, n);
       const real: object[] = [];
       const noise: object[] = [];
@@ -241,7 +239,9 @@ describe('differenceNumbers', () => {
           const text = `${change > 0 ? '+' : '−'}${size2}`;
           const most = picture.changes.most[row === column ? 'correct' : 'wrong'];
           const kind = kindAt(i, picture) as keyof typeof RAMPS;
-          if (measure(text) > size - 4) {
+          const usual = numberSize(size);
+          const font = Math.min(usual, Math.floor((usual * (size - 4)) / measure(text)));
+          if (font < 8) {
             if (kind !== 'noise') leftOut++;
             continue;
           }
@@ -250,6 +250,7 @@ describe('differenceNumbers', () => {
             text,
             x: camera.x + (column + 0.5) * size,
             y: camera.y + (row + 0.5) * size,
+            font,
             ink,
           });
         }

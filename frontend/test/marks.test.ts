@@ -173,7 +173,7 @@ describe('cellNumbers', () => {
 
   test.each(NORMALIZATIONS)('are the values of the visible cells at their middles, %s', (normalize) => {
     const draw = seeded(63);
-    let told = 0;
+    let [told, smaller] = [0, 0];
     for (let round = 0; round < 40; round++) {
       const counts = randomCounts(draw, whole(draw, 2, 12));
       const n = counts.length;
@@ -193,16 +193,20 @@ describe('cellNumbers', () => {
           if (size < 24 || Number.isNaN(value) || (zero && (size < 36 || unseen))) continue;
           if (row === col ? hideDiagonal : !zero && counts[row][col] < hideBelow) continue;
           const text = shortValue(value, normalize);
-          if (measure(text) > size - 4) continue;
+          const usual = numberSize(size);
+          const font = Math.min(usual, Math.floor((usual * (size - 4)) / measure(text)));
+          if (font < 8) continue;
+          smaller += font < usual ? 1 : 0;
           const color = row === col ? palette.correct[picture.scale.correct(value)] : palette.wrong[picture.scale.wrong(value)];
           const [x, y] = [camera.x + (col + 0.5) * size, camera.y + (row + 0.5) * size];
-          expected.push({ text, x, y, ink: zero ? MUTED : inkOn(color) });
+          expected.push({ text, x, y, font, ink: zero ? MUTED : inkOn(color) });
         }
       }
       expect(cellNumbers(side, camera, picture, MUTED, measure)).toEqual(expected);
       told += expected.length;
     }
     expect(told).toBeGreaterThan(200);
+    expect(smaller).toBeGreaterThan(0);
   });
 
   const counts = [
@@ -220,9 +224,12 @@ describe('cellNumbers', () => {
     expect(texts(108, 'counts')).toEqual(['12', '1', '0', '0', '100K', '7']);
   });
 
-  test('are left out where they do not fit', () => {
-    expect(texts(72, 'counts', measure as () => number)).toEqual(['12', '1', '7']);
-    expect(texts(96, 'counts', measure as () => number)).toEqual(['12', '1', '100K', '7']);
+  test('are smaller where they are long, and left out where nobody could read them', () => {
+    const wide = (text: string) => 2 * measure(text);
+    expect(texts(72, 'counts', wide as () => number)).toEqual(['1', '7']);
+    const sizes = (side: number) => cellNumbers(side, FIT, pictureOf(counts, 'counts'), MUTED, measure).map(({ font }) => font);
+    expect(sizes(81)).toEqual([10, 10, 8, 10]);
+    expect(sizes(96)).toEqual([10, 10, 10, 10]);
   });
 
   test('are shares where shares are asked for, and nothing where there is none', () => {

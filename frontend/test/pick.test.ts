@@ -67,8 +67,6 @@ test('a change that is more than noise is told wherever it is seen', () => {
     palette,
     normalize: 'counts' as const,
     log: false,
-    hideDiagonal: false,
-    hideBelow: 0,
     neverSeen: () => false,
   };
   const pixels = new Uint32Array(side * side);

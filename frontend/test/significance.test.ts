@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { describe, expect, test } from 'vitest';
 import type { Normalize } from '../src/matrix';
-import { adjustedPValues, benjaminiHochberg, changesBetween, erfc, twoProportions } from '../src/significance';
+import { adjustedPValues, benjaminiHochberg, changesBetween, erfc, LEVEL, twoProportions } from '../src/significance';
 import { matrixFrom, NORMALIZATIONS, RECORDS, randomCounts, seeded, valueIn, whole } from './samples';
 
 interface Oracles {
@@ -152,12 +152,12 @@ describe('changesBetween', () => {
       const before = randomCounts(draw, n);
       const after = round % 3 === 0 ? randomCounts(draw, n) : before.map((line) => line.map((x) => Math.ceil(x * draw() * 1.5)));
       const rest = round % 4 === 1 ? n - 1 : undefined;
-      const changes = changesBetween(
-        matrixFrom(before),
-        { ...matrixFrom(after), ...(rest === undefined ? {} : { rest }) },
-        normalize,
+      const hidden = { diagonal: round % 5 === 2, below: round % 5 === 3 ? 9 : 0 };
+      const now = { ...matrixFrom(after), ...(rest === undefined ? {} : { rest }) };
+      const changes = changesBetween(matrixFrom(before), now, normalize, LEVEL, hidden);
+      const cells = expected(before, after, normalize).filter(({ row, col, x1, x2 }) =>
+        row === col ? !hidden.diagonal : Math.max(x1, x2) >= hidden.below,
       );
-      const cells = expected(before, after, normalize);
       expect([...changes.rows]).toEqual(cells.map(({ row }) => row));
       expect([...changes.cols]).toEqual(cells.map(({ col }) => col));
       expect([...changes.before]).toEqual(cells.map(({ x1 }) => x1));

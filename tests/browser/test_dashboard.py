@@ -282,6 +282,7 @@ def test_the_wheel_zooms_where_it_points_and_a_double_click_fits(tab: Any) -> No
     assert max(abs(numbers[0] - numbers[3]), abs(numbers[1] - numbers[4])) <= 3, "the point under the wheel stays"
     tab.page.mouse.dblclick(x, y)
     wait_until(lambda: pixels(tab) == fitted)
+    expect(tab.frame.get_by_role("tab", name="Summary")).to_have_attribute("aria-selected", "true")  # it was no click on a cell
 
 
 def test_settings_outlive_the_page(tab: Any) -> None:

@@ -129,6 +129,94 @@ def test_difference_tells_what_is_more_than_noise(tab: Any) -> None:
     expect(tab.frame.get_by_label("Legend")).to_contain_text("two-proportion test")
 
 
+def test_differences_are_judged_and_listed_as_they_are_shown(tab: Any) -> None:
+    view(tab, "Difference")
+    tab.frame.get_by_label("Baseline step").select_option(label="first")
+    heading, rows = tab.frame.locator(".head"), panel(tab).locator("ol.ranked li")
+    expect(heading).to_contain_text("2 of 9 cells changed by more than noise, 1 on the diagonal")
+    expect(rows.filter(has_not_text="may be noise")).to_have_text([re.compile("cat.*dog.*shrank"), re.compile("cat.*cat.*grew, correct")])
+    tab.frame.get_by_label("Display").click()
+    tab.frame.get_by_label("Hide the diagonal").check()
+    tab.frame.get_by_label("Hide counts under").fill("9")
+    tab.page.keyboard.press("Escape")
+    expect(heading).to_contain_text("of 3 cells changed by more than noise")
+    expect(rows.filter(has_text="correct")).to_have_count(0)
+    tab.go_to(0, 0)
+    expect(tab.status).to_contain_text("+50 (140 \u2192 190), hidden, and not tested")
+
+
+def test_what_a_run_does_not_have_is_neither_never_seen_nor_noise(tab: Any) -> None:
+    tab.frame.get_by_role("button", name="None", exact=True).click()
+    tab.run("a").check()
+    tab.run("other classes").check()
+    panel(tab).get_by_role("tab", name="Classes").click()
+    emu = panel(tab).get_by_role("row").filter(has_text="emu")
+    expect(emu).to_contain_text("not a class of this run")
+    expect(panel(tab).get_by_role("button", name="Never seen (1)")).to_be_visible()  # the yak, which is one of its classes
+    view(tab, "Difference")
+    tab.frame.get_by_label("Baseline run").select_option(label="other classes")
+    vanished = panel(tab).locator("ol.ranked li").filter(has_text="emu").first
+    expect(vanished).to_contain_text("not tested: one of the two has no such samples")
+
+
+def test_changes_against_a_run_that_is_not_ticked(tab: Any) -> None:
+    tab.frame.get_by_role("button", name="None", exact=True).click()
+    tab.run("a").check()
+    tab.frame.get_by_label("Baseline run").select_option(label="b")
+    mine, other = (ConfusionMatrix.from_dense(counts_at(50, run)).metrics()["accuracy"] for run in "ab")
+    expect(panel(tab).get_by_role("row", name="Accuracy", exact=False).first).to_contain_text(f"\u2212{other - mine:.3f}")
+    expect(panel(tab)).to_contain_text("Changes are against b")
+
+
+def test_pointing_at_cells_moves_nothing(tab: Any) -> None:
+    tab.choose("Tag", "large")
+    for name in VIEWS[:3]:
+        view(tab, name)
+        canvas = tab.frame.locator(".sheet canvas").first
+        tab.page.mouse.move(0, 0)
+        expect(tab.status).to_contain_text("Point at a cell")
+        before = canvas.bounding_box()
+        tab.page.mouse.move(before["x"] + before["width"] * 0.7, before["y"] + before["height"] * 0.6)
+        expect(tab.status).to_contain_text("true kind")
+        assert canvas.bounding_box() == before
+
+
+def test_the_focus_is_never_lost(tab: Any) -> None:
+    """What has it goes away with its tab or its menu; then the next thing to go on with has it."""
+    focused = tab.frame.locator(":focus")
+    button = panel(tab).get_by_role("button")
+    for name, pressed in (
+        ("Summary", button.filter(has_text="Most frequent confusion")),
+        ("Classes", button.filter(has_text="dog").first),
+        ("Confusions", panel(tab).locator("ol.ranked button").first),
+    ):
+        panel(tab).get_by_role("tab", name=name).click()
+        pressed.focus()
+        tab.page.keyboard.press("Enter")
+        expect(focused).to_have_text("Cell")
+    panel(tab).get_by_role("tab", name="Confusions").click()
+    button.filter(has_text="Find groups").focus()
+    tab.page.keyboard.press("Enter")
+    expect(focused).to_have_role("heading")
+    tab.frame.get_by_label("Display").click()
+    tab.frame.get_by_label("Hide the diagonal").focus()
+    tab.page.keyboard.press("Tab")
+    expect(tab.frame.get_by_label("Hide the diagonal")).to_be_hidden()  # it would cover what has the focus now
+
+
+def test_a_pair_is_found_by_its_names(tab: Any) -> None:
+    find = tab.frame.get_by_label("Find a class")
+    find.fill("owl -> yak")
+    expect(tab.frame.get_by_role("listbox", name="Classes found").get_by_role("option")).to_have_text(["owl \u2192 yak"])
+    tab.page.keyboard.press("Enter")
+    expect(panel(tab).get_by_role("heading", name="true owl, predicted yak")).to_be_visible()
+    find.fill("zebu")
+    tab.page.keyboard.press("Escape")
+    expect(find).to_have_value("zebu")
+    tab.page.keyboard.press("Escape")
+    expect(find).to_have_value("")
+
+
 def test_timeline_in_cells_and_as_cards(tab: Any) -> None:
     view(tab, "Timeline")
     expect(tab.frame.locator(".sheet canvas").first).to_be_visible()
@@ -370,7 +458,7 @@ def test_exports_hold_what_is_shown(tab: Any) -> None:
 KEYS = {
     "Matrix": {"Correct", "Wrong", "200", "10", "zero", "class never seen", "a, step 50", "b, step 50"},
     "Compare": {"a", "b", "other classes", "a full bar: 196 correct, 20 wrong", "counts under 3 hidden"},
-    "Difference": {"Fewer", "More", "may be noise", "val, a step 50 against a step 0"},
+    "Difference": {"Fewer", "More", "may be noise, or not tested", "val, a step 50 against a step 0"},
     "Timeline": {"a", "b"},
 }
 

@@ -3,14 +3,14 @@
 import { computed } from '@preact/signals';
 import { useEffect, useRef, useState } from 'preact/hooks';
 import { matchingClasses, sameClass } from '../arrange';
-import { compactCount, nameOf, percent } from '../format';
+import { compactCount, exactCount, nameOf, percent } from '../format';
 import type { Summary } from '../history';
 import { goToStep } from '../loading';
 import { type ClassColumn, type ClassFilter, classFilter, classSorting } from '../look';
 import { cutTo } from '../marks';
 import type { Matrix } from '../matrix';
 import { type Interval, intervalOf, perClass } from '../metrics';
-import { classes, goToClasses, search, settledPanes } from '../seen';
+import { classes, goToClasses, hasClass, search, settledPanes } from '../seen';
 import { histories, subject } from '../state';
 import { Line } from './line';
 
@@ -31,7 +31,7 @@ const listed = computed<readonly number[]>(() => {
   if (!matrix || !found) return [];
   const list = classes.value;
   let rows = search.value.trim() === '' ? [...Array(list.size).keys()] : matchingClasses(list, search.value);
-  if (classFilter.value === 'never-seen') rows = rows.filter((index) => matrix.support[index] === 0);
+  if (classFilter.value === 'never-seen') rows = rows.filter((index) => isNeverSeen(matrix, index));
   if (classFilter.value === 'never-predicted')
     rows = rows.filter((index) => matrix.predicted[index] === 0 && matrix.support[index] > 0);
   const { column, down } = classSorting.value;
@@ -48,6 +48,11 @@ const listed = computed<readonly number[]>(() => {
   }
   return down ? rows.reverse() : rows;
 });
+
+/** No class of the run is without samples for the only reason that other runs have it. */
+function isNeverSeen(matrix: Matrix, index: number): boolean {
+  return matrix.support[index] === 0 && hasClass(pane.value?.run ?? '', index);
+}
 
 export function Classes() {
   const scroller = useRef<HTMLElement>(null);
@@ -100,10 +105,9 @@ export function Classes() {
 }
 
 function Filter({ matrix }: { matrix: Matrix | null }) {
-  const count = (counts: Float64Array | undefined, also: (index: number) => boolean) =>
-    counts?.reduce((sum, one, index) => sum + Number(one === 0 && also(index)), 0) ?? 0;
-  const neverSeen = count(matrix?.support, () => true);
-  const neverPredicted = count(matrix?.predicted, (index) => (matrix?.support[index] ?? 0) > 0);
+  const neverSeen = matrix?.support.reduce((sum, _, index) => sum + Number(isNeverSeen(matrix, index)), 0) ?? 0;
+  const isNeverPredicted = (count: number, index: number) => count === 0 && (matrix?.support[index] ?? 0) > 0;
+  const neverPredicted = matrix?.predicted.reduce((sum, count, index) => sum + Number(isNeverPredicted(count, index)), 0) ?? 0;
   const options: [ClassFilter, string][] = [
     ['all', 'All'],
     ['never-seen', `Never seen (${neverSeen})`],
@@ -158,10 +162,12 @@ function Row({ index, at, matrix }: { index: number; at: number; matrix: Matrix 
         <button type="button" class="plain" title={nameOf(classes.value.names, index)} onClick={() => goToClasses(index, index)}>
           <bdi>{cutTo(nameOf(classes.value.names, index), NAME)}</bdi>
         </button>
-        {matrix.support[index] === 0 && <small class="mark">never seen</small>}
+        {matrix.support[index] === 0 && (
+          <small class="mark">{isNeverSeen(matrix, index) ? 'never seen' : 'not a class of this run'}</small>
+        )}
         {matrix.predicted[index] === 0 && matrix.support[index] > 0 && <small class="mark">never predicted</small>}
       </th>
-      <td>
+      <td title={`${exactCount(matrix.support[index])} samples, predicted ${exactCount(matrix.predicted[index])} times`}>
         {compactCount(matrix.support[index])}
         <small class="between">{compactCount(matrix.predicted[index])}</small>
       </td>

@@ -98,7 +98,7 @@ function painterOf(picture: BarPicture, ink: string): Painter {
   return painting(
     picture.numClasses,
     (pixels, side, view) => drawBars(pixels, side, view, picture),
-    (surface, side, view) => paintNumbers(surface, barNumbers(side, view, picture, ink, measureIn(BAR_FONT_SIZE)), BAR_FONT_SIZE),
+    (surface, side, view) => paintNumbers(surface, barNumbers(side, view, picture, ink, measureIn(BAR_FONT_SIZE))),
   );
 }
 

@@ -4,14 +4,26 @@ import { computed } from '@preact/signals';
 import type { ComponentChildren } from 'preact';
 import { useEffect, useRef, useState } from 'preact/hooks';
 import { matchingClasses } from '../arrange';
+import type { Cell } from '../camera';
 import { changesOf } from '../comparisons';
 import { type ChangedConfusion, type Confusion, isMutual, type Ranking, rankedChanges, rankedConfusions } from '../confusions';
 import { signed } from '../difference';
 import { exactCount, nameOf, percent } from '../format';
-import { normalize, ranking } from '../look';
+import { normalize, ranking, view } from '../look';
 import { cutTo } from '../marks';
-import type { Matrix } from '../matrix';
-import { chooseOrder, classes, goToClasses, pinned, search, settledBaseline, settledPanes } from '../seen';
+import { countAt, type Matrix } from '../matrix';
+import {
+  chooseOrder,
+  classes,
+  goToClasses,
+  goToPlaces,
+  pinned,
+  placeOf,
+  search,
+  seenClasses,
+  settledBaseline,
+  settledPanes,
+} from '../seen';
 import { subject } from '../state';
 
 const LISTED = 200;
@@ -26,9 +38,11 @@ const RANKINGS: readonly (readonly [Ranking, string])[] = [
 ];
 
 const whole = computed(() => settledPanes.value.find((one) => one.run === subject.value)?.whole ?? null);
+/** Beside differences what they show, at its places and with the diagonal; elsewhere all classes. */
 const changed = computed(() => {
-  const before = settledBaseline.value?.whole;
-  const after = whole.value;
+  const part = view.value === 'difference' ? 'matrix' : 'whole';
+  const before = settledBaseline.value?.[part];
+  const after = settledPanes.value.find((one) => one.run === subject.value)?.[part];
   return before && after ? changesOf(before, after, 'listed') : null;
 });
 
@@ -60,8 +74,7 @@ function wanted(): ReadonlySet<number> | undefined {
   return search.value.trim() === '' ? undefined : new Set(matchingClasses(classes.value, search.value));
 }
 
-function Names({ one }: { one: { trueClass: number; predictedClass: number } }) {
-  const { names } = classes.value;
+function Names({ one, names }: { one: Cell; names: readonly string[] | null }) {
   return (
     <span class="names" title={`true ${nameOf(names, one.trueClass)}, predicted ${nameOf(names, one.predictedClass)}`}>
       <bdi>{cutTo(nameOf(names, one.trueClass), NAME)}</bdi>
@@ -112,7 +125,7 @@ function RankedRow({ one }: { one: Confusion }) {
   return (
     <li>
       <button type="button" onClick={() => goToClasses(one.trueClass, one.predictedClass)}>
-        <Names one={one} />
+        <Names one={one} names={classes.value.names} />
         <b>{exactCount(one.count)}</b>
         <span class="share">{percent(one.share)}</span>
         <small>
@@ -132,14 +145,20 @@ function Changed() {
   const found = changed.value;
   if (!base) return <p class="note">There is no earlier step: choose a baseline above</p>;
   if (!found) return <p class="note">Comparing with the baseline…</p>;
-  const all = rankedChanges(found, LISTED, false, wanted());
+  const isShown = view.value === 'difference';
+  const among = wanted();
+  const all = rankedChanges(found, LISTED, isShown, among && isShown ? new Set([...among].map(placeOf)) : among);
   return (
     <>
       <p class="note">
         Since step {base.step} of <bdi>{base.run}</bdi>. Changes that may be noise come last, in grey (two-proportion test, 5% of
         the findings false).
       </p>
-      {all.length === 0 && <p class="note">No confusion {search.value.trim() !== '' && `of “${search.value}” `}changed</p>}
+      {all.length === 0 && (
+        <p class="note">
+          No {isShown ? 'cell' : 'confusion'} {search.value.trim() !== '' && `of “${search.value}” `}changed
+        </p>
+      )}
       <Rows all={all} Row={ChangedRow} />
     </>
   );
@@ -148,37 +167,60 @@ function Changed() {
 function ChangedRow({ one }: { one: ChangedConfusion }) {
   const grew = one.after > one.before;
   const word = one.before === 0 ? 'appeared' : one.after === 0 ? 'vanished' : grew ? 'grew' : 'shrank';
+  const isShown = view.value === 'difference';
   return (
     <li class={one.significant ? '' : 'noise'}>
-      <button type="button" onClick={() => goToClasses(one.trueClass, one.predictedClass)}>
-        <Names one={one} />
+      <button type="button" onClick={() => (isShown ? goToPlaces(one) : goToClasses(one.trueClass, one.predictedClass))}>
+        <Names one={one} names={(isShown ? seenClasses : classes).value.names} />
         <b>{signed(one.difference, normalize.value)}</b>
         <span class="share">
           {exactCount(one.before)} → {exactCount(one.after)}
         </span>
         <small>
           {word}
-          {!one.significant && ', may be noise'}
+          {one.trueClass === one.predictedClass && ', correct'}
+          {!one.significant && (Number.isNaN(one.pValue) ? ', not tested: one of the two has no such samples' : ', may be noise')}
         </small>
       </button>
     </li>
   );
 }
 
+/** To the most frequent confusion within a group, as its matrix is now. */
+function goToWorst(group: readonly number[]): void {
+  const matrix = whole.value;
+  let worst = { trueClass: group[0], predictedClass: group[1], count: 0 };
+  for (const trueClass of group) {
+    for (const predictedClass of group) {
+      const count = matrix && trueClass !== predictedClass ? countAt(matrix, trueClass, predictedClass) : 0;
+      if (count > worst.count) worst = { trueClass, predictedClass, count };
+    }
+  }
+  goToClasses(worst.trueClass, worst.predictedClass);
+}
+
 /** Classes that are confused among themselves, once they were looked for. */
 function Groups() {
   const order = pinned.value;
-  if (order?.name !== 'similarity') {
+  const heading = useRef<HTMLHeadingElement>(null);
+  const isFound = order?.name === 'similarity';
+  useEffect(() => {
+    // The button that had the focus is gone.
+    if (isFound && document.activeElement === document.body) heading.current?.focus();
+  }, [isFound]);
+  if (!isFound) {
     return (
-      <button type="button" class="plain" onClick={() => chooseOrder('similarity')}>
-        Find groups of classes that are confused among themselves
-      </button>
+      <div class="chips">
+        <button type="button" title="Orders the matrix by similarity" onClick={() => chooseOrder('similarity')}>
+          Find groups of classes confused among themselves
+        </button>
+      </div>
     );
   }
   const { names } = order.list;
   return (
     <section class="groups">
-      <h3>
+      <h3 ref={heading} tabIndex={-1}>
         {order.groups.length === 0
           ? 'No group of classes is confused among itself more than by chance'
           : `${order.groups.length} ${order.groups.length === 1 ? 'group' : 'groups'} of classes confused among themselves`}
@@ -186,7 +228,12 @@ function Groups() {
       <ol>
         {order.groups.slice(0, GROUPS).map((group) => (
           <li key={group.join(' ')}>
-            <button type="button" class="plain" onClick={() => goToClasses(group[0], group[1])}>
+            <button
+              type="button"
+              class="plain"
+              title={group.map((index) => nameOf(names, index)).join(', ')}
+              onClick={() => goToWorst(group)}
+            >
               {group.slice(0, 12).map((index, i) => (
                 <span key={index}>
                   {i > 0 && ', '}
@@ -198,7 +245,7 @@ function Groups() {
           </li>
         ))}
       </ol>
-      {order.groups.length > GROUPS && <p class="note">and {order.groups.length - GROUPS} smaller ones</p>}
+      {order.groups.length > GROUPS && <p class="note">and {order.groups.length - GROUPS} with fewer confusions among them</p>}
     </section>
   );
 }

@@ -4,7 +4,7 @@ import { useMemo, useRef } from 'preact/hooks';
 import { cellSize } from '../camera';
 import { changedMost, type DifferencePicture, differenceNumbers, drawDifference, signed } from '../difference';
 import { exactCount, percent, shareOf } from '../format';
-import { color, diverging, hideBelow, hideDiagonal, normalize, palette } from '../look';
+import { color, diverging, normalize, palette } from '../look';
 import { numberSize } from '../marks';
 import { countAt } from '../matrix';
 import { baselinePane, changes, seenClasses, subjectPane, told } from '../seen';
@@ -35,11 +35,9 @@ export function Difference({ width, height }: { width: number; height: number })
       palette: palette.value,
       normalize: normalize.value,
       log: color.value === 'log',
-      hideDiagonal: hideDiagonal.value,
-      hideBelow: hideBelow.value,
       neverSeen: (row) => after.support[row] === 0 && before.support[row] === 0,
     };
-  }, [found, list, normalize.value, color.value, palette.value, diverging.value, hideDiagonal.value, hideBelow.value]);
+  }, [found, list, normalize.value, color.value, palette.value, diverging.value]);
   // Until a large comparison is made, the one before stays.
   const last = useRef<DifferencePicture | null>(null);
   if (now || last.current?.numClasses !== list.size) last.current = now;
@@ -82,8 +80,8 @@ function painterOf(picture: DifferencePicture): Painter {
     picture.numClasses,
     (pixels, side, view) => drawDifference(pixels, side, view, picture),
     (surface, side, view) => {
-      const size = numberSize(cellSize(view, side, picture.numClasses));
-      paintNumbers(surface, differenceNumbers(side, view, picture, measureIn(size)), size);
+      const usual = numberSize(cellSize(view, side, picture.numClasses));
+      paintNumbers(surface, differenceNumbers(side, view, picture, measureIn(usual)));
     },
   );
 }
@@ -125,6 +123,8 @@ export function changeInWords(row: number, column: number): string {
   const found = changes.value;
   if (!found) return '';
   const i = indexOfCell(found, row, column);
+  const [before, after] = [baselinePane.value?.matrix, subjectPane.value?.matrix];
+  if (i < 0 && before && after && countAt(before, row, column) !== countAt(after, row, column)) return 'hidden, and not tested';
   if (i < 0 || !(Math.abs(found.difference[i]) > 0)) return 'no change';
   const p = found.pValue[i];
   if (Number.isNaN(p)) return 'not tested: one of the two has no such samples';

@@ -1,7 +1,7 @@
-// The search for a class: what matches is listed while one types, and Enter goes to the first.
+// The search for a class, or for a pair as in `cat → dog`: what matches is listed while one types, and Enter goes to the first.
 
 import { useState } from 'preact/hooks';
-import { matchingClasses } from '../arrange';
+import { matchingClasses, matchingPairs } from '../arrange';
 import { nameOf } from '../format';
 import { choosePart, classes, goToClasses, part, search, searchFor } from '../seen';
 
@@ -12,19 +12,20 @@ export function Find() {
   const [active, setActive] = useState(0);
   const list = classes.value;
   const found = open || part.value === 'matches' ? matchingClasses(list, search.value) : [];
-  const options = found.slice(0, LISTED);
+  const pairs = found.length === 0 && open ? matchingPairs(list, search.value, LISTED) : [];
+  const options = found.length > 0 ? found.slice(0, LISTED).map((index) => [index, index] as const) : pairs;
   const isOpen = open && search.value.trim() !== '';
-  const go = (index: number) => {
+  const go = ([trueClass, predictedClass]: readonly [number, number]) => {
     setOpen(false);
     if (part.value !== 'matches') searchFor(''); // it was found: lists need not be narrowed any more
-    goToClasses(index, index);
+    goToClasses(trueClass, predictedClass);
   };
   const press = (event: KeyboardEvent) => {
     if (event.key === 'ArrowDown') setActive(Math.min(options.length - 1, active + 1));
     else if (event.key === 'ArrowUp') setActive(Math.max(0, active - 1));
     else if (event.key === 'Enter' && options.length > 0) go(options[Math.min(active, options.length - 1)]);
-    else if (event.key === 'Escape') setOpen(false);
-    else return;
+    else if (event.key === 'Escape' && isOpen) setOpen(false);
+    else return; // Escape once more empties the field
     event.preventDefault();
   };
   return (
@@ -40,6 +41,7 @@ export function Find() {
         aria-autocomplete="list"
         aria-activedescendant={isOpen && options.length > 0 ? `found-${active}` : undefined}
         placeholder="Find a class"
+        title="A class, or a pair: cat → dog"
         value={search.value}
         onInput={(event) => {
           searchFor(event.currentTarget.value);
@@ -53,9 +55,9 @@ export function Find() {
       {isOpen && (
         <div class="found">
           <div id="found-classes" role="listbox" aria-label="Classes found">
-            {options.map((index, i) => (
+            {options.map(([trueClass, predictedClass], i) => (
               <div
-                key={index}
+                key={`${trueClass} ${predictedClass}`}
                 id={`found-${i}`}
                 role="option"
                 aria-selected={i === active}
@@ -63,16 +65,24 @@ export function Find() {
                 // Before the field loses the focus, which would close the list.
                 onPointerDown={(event) => {
                   event.preventDefault();
-                  go(index);
+                  go([trueClass, predictedClass]);
                 }}
               >
-                <bdi>{nameOf(list.names, index)}</bdi>
+                <bdi>{nameOf(list.names, trueClass)}</bdi>
+                {predictedClass !== trueClass && (
+                  <>
+                    {' → '}
+                    <bdi>{nameOf(list.names, predictedClass)}</bdi>
+                  </>
+                )}
               </div>
             ))}
           </div>
           <p class="note">
             {found.length === 0
-              ? 'No class has this in its name'
+              ? pairs.length > 0
+                ? 'true → predicted'
+                : 'No class has this in its name'
               : `${found.length.toLocaleString('en-US')} of ${list.size.toLocaleString('en-US')} classes`}
             {found.length > 1 && found.length < list.size && (
               <button

@@ -5,7 +5,7 @@ import { type Camera, cellSize, visibleClasses } from '../camera';
 import { exactCount, percent, shareOf } from '../format';
 import { MARKS_FROM, marked } from '../gallery';
 import { color, dark, hideBelow, hideDiagonal, normalize, palette, paletteName } from '../look';
-import { cellNumbers, cutInTheMiddle, LABEL_SIZE, numberSize } from '../marks';
+import { type CellNumber, cellNumbers, cutInTheMiddle, LABEL_SIZE, numberSize } from '../marks';
 import { countAt, denominator, type Matrix } from '../matrix';
 import { inkOn } from '../palette';
 import { drawCells, type Picture, standingOut } from '../raster';
@@ -138,7 +138,7 @@ function painterOf(picture: Picture, look: string, muted: string, marks: Marks):
     (pixels, side, view) => drawCells(pixels, side, view, picture),
     (surface, side, view) => {
       const size = cellSize(view, side, matrix.numClasses);
-      paintNumbers(surface, cellNumbers(side, view, picture, muted, measureIn(numberSize(size))), numberSize(size));
+      paintNumbers(surface, cellNumbers(side, view, picture, muted, measureIn(numberSize(size))));
       if (marks && size >= MARKS_FROM) paintMarks(surface, side, view, size, picture, marks);
     },
     (side, view) => memoryOf(matrix, look, side, view),
@@ -176,15 +176,13 @@ function paintMarks(
   }
 }
 
-export function paintNumbers(
-  surface: Surface,
-  numbers: readonly { text: string; x: number; y: number; ink: string }[],
-  fontSize: number,
-): void {
-  surface.font = `${fontSize}px ${FONT}`;
+export function paintNumbers(surface: Surface, numbers: readonly CellNumber[]): void {
   surface.textAlign = 'center';
   surface.textBaseline = 'middle';
-  for (const { text, x, y, ink } of numbers) {
+  let last = 0;
+  for (const { text, x, y, font, ink } of numbers) {
+    if (font !== last) surface.font = `${font}px ${FONT}`; // to set it takes longer than to draw
+    last = font;
     surface.fillStyle = ink;
     surface.fillText(text, x, y + 0.5);
   }

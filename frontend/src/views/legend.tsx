@@ -121,7 +121,7 @@ function Diverging() {
       <Bar name="More" colors={ramps.more} ends={most.wrong + most.correct > 0 ? ['0', reach(1)] : null} />
       <span class="key">
         <i class="swatch" style={{ background: toCss(ramps.noise[170]) }} />
-        may be noise
+        may be noise, or not tested
       </span>
       <small>
         two-proportion test, at most 5% of findings false (Benjamini-Hochberg){isPooled && '; findings are drawn larger'}

@@ -1,4 +1,4 @@
-// A button that opens a small panel; Escape or a click elsewhere closes it.
+// A button that opens a small panel; Escape, a click or the focus elsewhere closes it.
 
 import type { IconNode } from 'lucide';
 import type { ComponentChildren } from 'preact';
@@ -13,13 +13,12 @@ export function Menu({ label, icon, children }: { label: string; icon: IconNode;
       if (!element?.open) return;
       const isEscape = (event as KeyboardEvent).key === 'Escape';
       if (isEscape && element.contains(document.activeElement)) element.querySelector('summary')?.focus();
-      if (isEscape || (event.type === 'pointerdown' && !element.contains(event.target as Node))) element.open = false;
+      if (isEscape || (event.type !== 'keydown' && !element.contains(event.target as Node))) element.open = false;
     };
-    document.addEventListener('pointerdown', close);
-    document.addEventListener('keydown', close);
+    const events = ['pointerdown', 'keydown', 'focusin'];
+    for (const name of events) document.addEventListener(name, close);
     return () => {
-      document.removeEventListener('pointerdown', close);
-      document.removeEventListener('keydown', close);
+      for (const name of events) document.removeEventListener(name, close);
     };
   }, []);
   return (

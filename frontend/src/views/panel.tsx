@@ -1,6 +1,7 @@
 // The side panel: what the numbers say, of all, of each class, of the confusions, and of one cell.
 
 import { Maximize2, Minimize2 } from 'lucide';
+import { useEffect, useRef } from 'preact/hooks';
 import { isWide, type PanelTab, panelTab } from '../look';
 import { cutTo } from '../marks';
 import { type BaselineStep, baselineRun, baselineStep, chosenRuns, series, steps, subject, wantedSubject } from '../state';
@@ -32,9 +33,14 @@ export function Panel() {
       [(at + by + TABS.length) % TABS.length].focus();
     event.preventDefault();
   };
+  const tabs = useRef<HTMLDivElement>(null);
+  useEffect(() => {
+    // What had the focus went away with the tab that it was in.
+    if (document.activeElement === document.body) tabs.current?.querySelector<HTMLElement>('[aria-selected=true]')?.focus();
+  }, [panelTab.value]);
   return (
     <aside class="panel" aria-label="Details">
-      <div class="tabs">
+      <div class="tabs" ref={tabs}>
         <div role="tablist" aria-label="Details" onKeyDown={move}>
           {TABS.map(([name, text]) => (
             <button

@@ -7,14 +7,14 @@ import { useEffect, useLayoutEffect, useMemo, useRef } from 'preact/hooks';
 import type { ClassList } from '../arrange';
 import { type Camera, cellAt, cellSize, constrained, FIT, largestZoom, viewportSide } from '../camera';
 import { exactCount, nameOf } from '../format';
-import { dark, palette, panelTab } from '../look';
+import { dark, type PanelTab, palette, panelTab } from '../look';
 import { axisLabels, LABEL_SIZE, type Label, labelWidth } from '../marks';
 import type { Matrix } from '../matrix';
 import { toCss } from '../palette';
 import { cellShown, type Pick } from '../pick';
 import { inSlices } from '../pieces';
 import { classes, groupsShown, type Span } from '../seen';
-import { camera, cursor, hover } from '../state';
+import { type Cursor, camera, cursor, hover } from '../state';
 import { CursorLayer } from './cursor';
 import { Minimap } from './minimap';
 import { FONT, measureIn, type Painter, pixelRatio, type Surface, sized } from './surface';
@@ -134,6 +134,8 @@ interface Props {
 
 export function Sheet({ run, title, list, layout, matrix, painter, pick, stale, tooltip }: Props) {
   const canvas = useRef<HTMLCanvasElement>(null);
+  /** What was chosen before a click, which may become a double click. */
+  const before = useRef<{ cursor: Cursor | null; tab: PanelTab } | null>(null);
   const { left, top, side, margin } = layout;
   const n = list.size;
   const outer = { width: left + side + margin + PAD, height: top + side + margin + PAD };
@@ -226,6 +228,7 @@ export function Sheet({ run, title, list, layout, matrix, painter, pick, stale, 
         onPointerMove={point}
         onPointerDown={point}
         onClick={(event) => {
+          if (event.detail === 1) before.current = { cursor: cursor.value, tab: panelTab.value };
           const cell = cellUnder(event);
           if (!cell) return;
           cursor.value = { ...cell, run };
@@ -233,6 +236,9 @@ export function Sheet({ run, title, list, layout, matrix, painter, pick, stale, 
         }}
         onDblClick={() => {
           camera.value = FIT;
+          if (!before.current) return;
+          cursor.value = before.current.cursor; // it was not meant to go to a cell
+          panelTab.value = before.current.tab;
         }}
       />
       <CursorLayer list={list} layout={layout} view={view} {...outer} />

@@ -11,7 +11,7 @@ import { areCards } from './timeline';
 export function Status() {
   return (
     <div class="status">
-      <div role="status" id="status">
+      <div role="status" id="status" class={view.value === 'difference' || view.value === 'compare' ? 'long' : ''}>
         {loading.value ? (
           <span class="hint">Loading step {step.value}…</span>
         ) : told.value ? (

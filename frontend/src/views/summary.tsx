@@ -12,8 +12,8 @@ import type { Matrix } from '../matrix';
 import { WHOLE, type Whole, type WholeName, wholeInPieces } from '../metrics';
 import { runColor } from '../palette';
 import { breath, finished, inSlices } from '../pieces';
-import { classes, goToClasses, type Pane, settledPanes } from '../seen';
-import { baselineFor, chosenRuns, histories, historyProgress, runSlots, step, steps, subject } from '../state';
+import { classes, goToClasses, hasClass, type Pane, settledPanes } from '../seen';
+import { baselineFor, baselineRun, chosenRuns, histories, historyProgress, runSlots, step, steps, subject } from '../state';
 import { Select } from './choice';
 
 const wholes = new WeakMap<Matrix, Whole | null>();
@@ -86,7 +86,8 @@ export function Summary() {
         </tbody>
       </table>
       <Chart name={name} />
-      {mine?.whole && <Findings matrix={mine.whole} />}
+      <Since runs={panes.map(({ run }) => run)} />
+      {mine?.whole && <Findings run={mine.run} matrix={mine.whole} isOne={panes.length === 1} />}
       {mine?.whole && <AllMetrics pane={mine} matrix={mine.whole} />}
     </>
   );
@@ -116,11 +117,23 @@ function Change({ now, before, name }: { now: number; before: number; name: Whol
   return <span class={better}>{signedMetric(change, name)}</span>;
 }
 
+/** What the changes are against, where it is another run: that one is told against itself. */
+function Since({ runs }: { runs: readonly string[] }) {
+  const base = baselineRun.value;
+  if (base === null || runs.every((run) => run === base)) return null;
+  return (
+    <p class="note">
+      Changes are against <bdi>{base}</bdi>
+      {runs.includes(base) && ', those of its own against its step before'}
+    </p>
+  );
+}
+
 /** What the numbers hide: the most frequent confusion, and the classes that are missing. */
-function Findings({ matrix }: { matrix: Matrix }) {
+function Findings({ run, matrix, isOne }: { run: string; matrix: Matrix; isOne: boolean }) {
   const { names } = classes.value;
   const top = rankedConfusions(matrix, 'count', 1)[0];
-  const neverSeen = matrix.support.reduce((sum, one) => sum + Number(one === 0), 0);
+  const neverSeen = matrix.support.reduce((sum, one, i) => sum + Number(one === 0 && hasClass(run, i)), 0);
   const neverPredicted = matrix.predicted.reduce((sum, one, i) => sum + Number(one === 0 && matrix.support[i] > 0), 0);
   const show = (which: 'never-seen' | 'never-predicted') => {
     classFilter.value = which;
@@ -131,7 +144,8 @@ function Findings({ matrix }: { matrix: Matrix }) {
       <li>
         {top ? (
           <button type="button" class="plain" onClick={() => goToClasses(top.trueClass, top.predictedClass)}>
-            Most frequent confusion: true <bdi>{nameOf(names, top.trueClass)}</bdi>, predicted{' '}
+            Most frequent confusion{!isOne && ' of '}
+            {!isOne && <bdi>{run}</bdi>}: true <bdi>{nameOf(names, top.trueClass)}</bdi>, predicted{' '}
             <bdi>{nameOf(names, top.predictedClass)}</bdi>: {exactCount(top.count)} ({percent(top.share)} of the true class)
           </button>
         ) : (
