@@ -506,7 +506,7 @@ def test_a_link_holds_the_whole_view(tab: Any, open_tab: Any, board: Any) -> Non
     panel(tab).get_by_role("button", name="Never seen").click()
     panel(tab).get_by_role("button", name="Support").click()
     panel(tab).get_by_role("button", name="Wide panel").click()
-    told = tab.status.inner_text()
+    told = tab.status.text_content()
     drawn = pixels(tab)
     tab.page.wait_for_timeout(800)  # the address follows when one has stopped
     other = open_tab(tab.page.url)

@@ -204,14 +204,20 @@ function Groups() {
   const order = pinned.value;
   const heading = useRef<HTMLHeadingElement>(null);
   const isFound = order?.name === 'similarity';
+  const isAwaited = useRef(false);
   useEffect(() => {
     // The button that had the focus is gone.
-    if (isFound && document.activeElement === document.body) heading.current?.focus();
+    if (isFound && isAwaited.current && document.activeElement === document.body) heading.current?.focus();
+    isAwaited.current = false;
   }, [isFound]);
+  const find = () => {
+    isAwaited.current = true;
+    chooseOrder('similarity');
+  };
   if (!isFound) {
     return (
       <div class="chips">
-        <button type="button" title="Orders the matrix by similarity" onClick={() => chooseOrder('similarity')}>
+        <button type="button" title="Orders the matrix by similarity" onClick={find}>
           Find groups of classes confused among themselves
         </button>
       </div>

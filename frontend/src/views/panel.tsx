@@ -34,12 +34,21 @@ export function Panel() {
     event.preventDefault();
   };
   const tabs = useRef<HTMLDivElement>(null);
+  const focused = useRef<EventTarget | null>(null);
   useEffect(() => {
     // What had the focus went away with the tab that it was in.
-    if (document.activeElement === document.body) tabs.current?.querySelector<HTMLElement>('[aria-selected=true]')?.focus();
+    const isGone = focused.current && !(focused.current as Element).isConnected;
+    if (isGone && document.activeElement === document.body)
+      tabs.current?.querySelector<HTMLElement>('[aria-selected=true]')?.focus();
   }, [panelTab.value]);
   return (
-    <aside class="panel" aria-label="Details">
+    <aside
+      class="panel"
+      aria-label="Details"
+      onFocusIn={(event) => {
+        focused.current = event.target;
+      }}
+    >
       <div class="tabs" ref={tabs}>
         <div role="tablist" aria-label="Details" onKeyDown={move}>
           {TABS.map(([name, text]) => (

@@ -11,7 +11,7 @@ import { areCards } from './timeline';
 export function Status() {
   return (
     <div class="status">
-      <div role="status" id="status" class={view.value === 'difference' || view.value === 'compare' ? 'long' : ''}>
+      <div role="status" id="status" class={view.value === 'compare' ? 'long' : ''}>
         {loading.value ? (
           <span class="hint">Loading step {step.value}…</span>
         ) : told.value ? (
@@ -47,9 +47,22 @@ function Told() {
           <bdi>{pane.run}</bdi>:{' '}
         </span>
       )}
-      true <bdi>{trueName}</bdi>, predicted <bdi>{predictedName}</bdi>: {count} ({share} of {of}
-      {ofName !== '' && ' '}
-      <bdi>{ofName}</bdi>){view.value === 'difference' && <>, {changeToldOf(cell.trueClass, cell.predictedClass)}</>}
+      true{' '}
+      <span>
+        <bdi>{trueName}</bdi>,
+      </span>{' '}
+      predicted{' '}
+      <span>
+        <bdi>{predictedName}</bdi>:
+      </span>{' '}
+      {count} ({share} of {of}
+      {ofName !== '' && (
+        <span class="again">
+          {' '}
+          <bdi>{ofName}</bdi>
+        </span>
+      )}
+      ){view.value === 'difference' && <>, {changeToldOf(cell.trueClass, cell.predictedClass)}</>}
       {view.value === 'compare' &&
         panes.value.map(
           (other) =>
