@@ -239,7 +239,12 @@ function Chart({ name }: { name: WholeName }) {
         width: box.current.clientWidth,
         height: CHART_HEIGHT,
         legend: { show: false },
-        scales: { x: { time: false } },
+        scales: {
+          x: {
+            time: false,
+            range: (u, first, last) => (u.data[0].length > 1 ? [first, last] : [u.data[0][0] - 1, u.data[0][0] + 1]),
+          },
+        },
         cursor: { drag: { x: false, y: false }, y: false },
         axes: [
           { ...line, size: 24 },
