@@ -62,7 +62,7 @@ interface Scratch {
   readonly context: CanvasRenderingContext2D;
   readonly image: ImageData;
   /** What was drawn last, and whether all of it. */
-  holds: { readonly draw: DrawPixels; readonly view: Camera; isWhole: boolean } | null;
+  holds: { readonly draw: DrawPixels; readonly side: number; readonly view: Camera; isWhole: boolean } | null;
 }
 const scratches = new Map<number, Scratch>();
 const MOST_SCRATCHES = 3;
@@ -94,8 +94,9 @@ function* drawn(side: number, view: Camera, detail: number, draw: DrawPixels): W
   const scratch = scratchOf(pixels);
   const { x, y, k } = view;
   const last = scratch.holds;
-  if (last?.isWhole && last.draw === draw && last.view.x === x && last.view.y === y && last.view.k === k) return;
-  const now = { draw, view, isWhole: false };
+  const isSame = last?.draw === draw && last.side === side && last.view.x === x && last.view.y === y && last.view.k === k;
+  if (isSame && last.isWhole) return;
+  const now = { draw, side, view, isWhole: false };
   scratch.holds = now;
   const factor = pixels / side;
   const work = draw(new Uint32Array(scratch.image.data.buffer), pixels, { x: x * factor, y: y * factor, k });
