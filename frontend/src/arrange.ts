@@ -143,16 +143,24 @@ export function worstClasses(matrix: Matrix, most: number): number[] {
   return [...errors.keys()].sort((a, b) => errors[b] - errors[a] || a - b).slice(0, most);
 }
 
-const BETWEEN = /\s*(?:\u2192|->|,)\s*/; // an arrow, or what is typed for one
+/** An arrow or what is typed for one; where there is none, a comma, which names may have. */
+const BETWEEN = [/\u2192|->/, /,/];
 
 /** The pairs that a text such as `cat → dog` is for, those of the best matches first; none where it is of a single class. */
 export function matchingPairs(list: ClassList, text: string, most: number): [trueClass: number, predictedClass: number][] {
-  const parts = text.trim().split(BETWEEN);
-  if (parts.length !== 2) return [];
+  const parts = BETWEEN.map((between) => text.split(between)).find(({ length }) => length > 1);
+  if (parts?.length !== 2) return [];
   const [from, to] = parts.map((part) => matchingClasses(list, part).slice(0, most));
   const ranks = from.flatMap((_, i) => to.map((_, j) => [i, j] as const)).sort((a, b) => a[0] + a[1] - b[0] - b[1]);
   return ranks.flatMap(([i, j]): [number, number][] => (from[i] === to[j] ? [] : [[from[i], to[j]]])).slice(0, most);
 }
+
+/** The classes that a text is for: by their names, or as a pair. */
+export function soughtClasses(list: ClassList, text: string): number[] {
+  const found = matchingClasses(list, text);
+  return found.length > 0 ? found : [...new Set(matchingPairs(list, text, PAIRS).flat())];
+}
+const PAIRS = 12;
 
 /** The classes in whose names a text occurs, in whatever case; where one has exactly this name, it comes first. */
 export function matchingClasses({ size, names }: ClassList, text: string): number[] {

@@ -45,11 +45,12 @@ export function glyphAt(size: number, runs: number): Glyph {
 // Kept from picture to picture: a fresh one of this size would keep the garbage collector busy while a slider moves.
 let pool = { best: new Uint16Array(0), values: new Float32Array(0) };
 
-/** For each pixel the best place there and whose it is, nothing at first, and its value. */
-function emptyPool(length: number): typeof pool {
-  if (pool.best.length === length) pool.best.fill(0);
-  else pool = { best: new Uint16Array(length), values: new Float32Array(length) };
-  return pool;
+/** For each pixel the best place there and whose it is, nothing at first, and its value. Whoever takes it has it until it is given back. */
+function takePool(length: number): typeof pool {
+  const mine = pool.best.length === length ? pool : { best: new Uint16Array(length), values: new Float32Array(length) };
+  pool = { best: new Uint16Array(0), values: new Float32Array(0) };
+  mine.best.fill(0);
+  return mine;
 }
 
 /** Draws the square `side` x `side` pixels of what the camera shows, of many small cells some rows in each piece. */
@@ -97,7 +98,8 @@ function* drawPooled(pixels: Uint32Array, side: number, grid: Grid, picture: Bar
   const inside = (at: number) => Math.min(side - 1, Math.max(0, at));
   const lefts = new Int32Array(across.last + 1);
   for (let column = across.first; column <= across.last; column++) lefts[column] = inside(grid.left(column));
-  const { best, values } = emptyPool(pixels.length);
+  const mine = takePool(pixels.length);
+  const { best, values } = mine;
   for (const [slot, { matrix, ramp }] of runs.entries()) {
     if (!matrix) continue;
     const { rowStart, cols, counts, diagonal, predicted, rest } = matrix;
@@ -133,6 +135,7 @@ function* drawPooled(pixels: Uint32Array, side: number, grid: Grid, picture: Bar
       }
     }
   }
+  pool = mine;
 }
 
 /** The cell with the largest bar among some. */

@@ -4,7 +4,7 @@ import { signal } from '@preact/signals';
 import { hideBelow, hideDiagonal, normalize, view } from './look';
 import type { Matrix, Normalize } from './matrix';
 import { breath, inSlices } from './pieces';
-import { type Changes, changesBetween, comparison, type Hidden, LEVEL } from './significance';
+import { type Changes, changesBetween, comparison, type Hidden } from './significance';
 
 interface Comparison {
   readonly before: Matrix;
@@ -41,13 +41,14 @@ export function changesOf(before: Matrix, after: Matrix, purpose: 'shown' | 'lis
 function begun(before: Matrix, after: Matrix, of: Normalize, hidden: Hidden): Comparison {
   const made: Comparison = { before, after, normalize: of, hidden, changes: null };
   if (before.counts.length + after.counts.length < FEW_TO_COMPARE) {
-    made.changes = changesBetween(before, after, of, LEVEL, hidden);
+    made.changes = changesBetween(before, after, of, hidden);
     return made;
   }
   const isWanted = () => latest.shown === made || latest.listed === made;
   breath()
-    .then(() => inSlices(comparison(before, after, of, LEVEL, hidden), isWanted, () => {}))
+    .then(() => inSlices(comparison(before, after, of, hidden), isWanted))
     .then(async (changes) => {
+      if (!changes) return;
       made.changes = changes;
       await breath(); // to show it is a task of its own
       compared.value++;

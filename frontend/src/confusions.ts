@@ -106,7 +106,7 @@ function confusionAt(matrix: Matrix, trueClass: number, i: number): Confusion {
 
 /**
  * The confusions, of all or of some classes, that changed most: those that are more than noise first, then by size of the change. With
- * the diagonal, what is correct comes after the mistakes, which are fewer.
+ * the diagonal, what is correct comes after the mistakes: its counts are larger, and would stand before all of them.
  */
 export function rankedChanges(
   changes: Changes,

@@ -10,7 +10,7 @@ export interface Range {
   readonly last: number;
 }
 
-/** Of many classes no more than so many rows are drawn without a pause, the first time that they are. */
+/** So many rows of many classes are drawn in a piece. */
 export const ROWS_IN_A_PIECE = 512;
 
 /** The visible classes along both axes, and the pixels from which to which a class goes, less the line behind it, in view or not. */

@@ -97,6 +97,12 @@ export function extentsOf(matrix: Matrix): Extents {
   return found;
 }
 
+/** Whether work on all of it takes so long that it is done piece by piece; on others it is quicker than the eye. */
+export function isLarge({ numClasses, counts }: Matrix): boolean {
+  return numClasses + counts.length >= LARGE;
+}
+const LARGE = 40_000;
+
 /** For a matrix whose cells are those of another in other places: they are not looked through again. */
 export function shareExtents(of: Matrix, to: Matrix): void {
   extents.set(to, extentsOf(of));

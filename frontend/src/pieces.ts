@@ -23,13 +23,13 @@ export function finished<T>(work: Work<T>): T {
 }
 
 /** Does it slice by slice; gives what it made, or null when it is no longer wanted. */
-export async function inSlices<T>(work: Work<T>, isWanted: () => boolean, tell: (progress: number) => void): Promise<T | null> {
+export async function inSlices<T>(work: Work<T>, isWanted: () => boolean, tell?: (progress: number) => void): Promise<T | null> {
   for (;;) {
     const begun = performance.now();
     while (performance.now() - begun < SLICE_MILLISECONDS) {
       const next = work.next();
       if (next.done) return next.value;
-      tell(next.value);
+      tell?.(next.value);
     }
     await breath();
     if (!isWanted()) return null;

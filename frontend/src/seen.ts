@@ -5,7 +5,6 @@ import {
   type Arrangement,
   type ClassList,
   isSameList,
-  matchingClasses,
   NO_CLASSES,
   placed,
   placesIn,
@@ -13,6 +12,7 @@ import {
   placing,
   sameClass,
   shownSize,
+  soughtClasses,
   united,
   worstClasses,
 } from './arrange';
@@ -22,7 +22,7 @@ import type { Courses } from './courses';
 import { scan } from './history';
 import { loadAside, namesFor } from './loading';
 import { type ColorRange, color, fixedExtent, normalize, panelTab, range } from './look';
-import { countAt, denominator, type Extent, type Matrix, shareExtents } from './matrix';
+import { countAt, denominator, type Extent, isLarge, type Matrix, shareExtents } from './matrix';
 import { type OrderName, orderOf, similarity } from './order';
 import { breath, finished, inSlices, type Work } from './pieces';
 import { scaleOf, sharedExtent, widest } from './scale';
@@ -105,7 +105,7 @@ export const arrangement = computed<Arrangement | null>(() => {
 function partOf(list: ClassList): ReadonlySet<number> | null {
   if (part.value === 'all') return null;
   if (part.value === 'matches') {
-    const found = matchingClasses(list, search.value);
+    const found = soughtClasses(list, search.value);
     return found.length > 0 ? new Set(found) : null;
   }
   const chosen = worst.value;
@@ -302,14 +302,14 @@ export async function chooseOrder(name: OrderName, of?: { run: string; step: num
   const { order, groups } = made;
   const next = { name, run, step, list, classes: order, rest: false, groups };
   const to = placesOf(next, list.size);
-  const isWanted = () => wantedOrder === mine && list === classes.value;
+  const isWanted = () => wantedOrder === mine && list === classes.value && part.value === 'all';
   // Large matrices are brought into the order one by one, so that none of it is left for the task that shows them.
-  const shownNow = new Set([...panes.value, baselinePane.value].flatMap((pane) => pane?.whole ?? []));
-  for (const one of shownNow) {
+  const large = [...panes.value, baselinePane.value].flatMap((pane) => pane?.whole ?? []).filter(isLarge);
+  for (const one of new Set(large)) {
     await breath();
-    if (isWanted()) await inSlices(arranging(one, next, to), isWanted, () => {});
+    if (isWanted()) await inSlices(arranging(one, next, to), isWanted);
   }
-  await breath();
+  if (large.length > 0) await breath();
   if (wantedOrder !== mine) return;
   rearrange(() => {
     ordering.value = null;

@@ -26,14 +26,14 @@ export interface Changes {
   readonly most: OnAndOff;
 }
 
-/** A number for the diagonal, and one for the cells off it. */
+/** A number for the diagonal, which is correct, and one for the cells off it. */
 export interface OnAndOff {
   readonly correct: number;
   readonly wrong: number;
 }
 
 /** The share of the findings that may be false. */
-export const LEVEL = 0.05;
+const LEVEL = 0.05;
 const LEAST_EXPECTED = 5;
 const NEXT_TO_EQUAL = 1 + 1e-12;
 
@@ -158,15 +158,6 @@ export function* adjustment(pValues: Float64Array): Work<Float64Array> {
   return adjusted;
 }
 
-/**
- * What changed from one matrix to another of the same classes, and which of it is more than noise at a false discovery rate of
- * `level`. Tested is the count's share of its true class for 'counts' and 'true', of its predicted class for 'pred', of all for 'all'.
- * Two evaluations of one data set have more in common than the tests assume: then they find rather too little than too much.
- */
-export function changesBetween(before: Matrix, after: Matrix, normalize: Normalize, level = LEVEL, hidden = NOTHING): Changes {
-  return finished(comparison(before, after, normalize, level, hidden));
-}
-
 /** Cells that are not compared: those of the diagonal, and confusions with smaller counts in both matrices. */
 export interface Hidden {
   readonly diagonal: boolean;
@@ -174,8 +165,17 @@ export interface Hidden {
 }
 const NOTHING: Hidden = { diagonal: false, below: 0 };
 
+/**
+ * What changed from one matrix to another of the same classes, and which of it is more than noise at a false discovery rate of
+ * `level`. Tested is the count's share of its true class for 'counts' and 'true', of its predicted class for 'pred', of all for 'all'.
+ * Two evaluations of one data set have more in common than the tests assume: then they find rather too little than too much.
+ */
+export function changesBetween(before: Matrix, after: Matrix, normalize: Normalize, hidden = NOTHING, level = LEVEL): Changes {
+  return finished(comparison(before, after, normalize, hidden, level));
+}
+
 /** The same piece by piece, so that a page can do other things in between; each step tells how far it is, from 0 to 1. */
-export function* comparison(before: Matrix, after: Matrix, normalize: Normalize, level = LEVEL, hidden = NOTHING): Work<Changes> {
+export function* comparison(before: Matrix, after: Matrix, normalize: Normalize, hidden = NOTHING, level = LEVEL): Work<Changes> {
   const n = before.numClasses;
   if (after.numClasses !== n) {
     throw new Error(

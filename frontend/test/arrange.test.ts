@@ -10,6 +10,7 @@ import {
   placesOf,
   sameClass,
   shownSize,
+  soughtClasses,
   united,
   worstClasses,
 } from '../src/arrange';
@@ -240,6 +241,10 @@ describe('matchingPairs', () => {
     expect(matchingPairs(list, 'DOG->wild', 9)).toEqual([[1, 0], [3, 0]]); // biome-ignore format: one line
     expect(matchingPairs(list, 'dog, cat', 1)).toEqual([[1, 2]]);
     expect(matchingPairs({ size: 12, names: null }, '10, 3', 9)).toEqual([[10, 3]]);
+    expect(matchingPairs(list, 'a, b -> dog', 9)).toEqual([[4, 1], [4, 3]]); // biome-ignore format: one line
+    expect(soughtClasses(list, 'wild -> dog')).toEqual([0, 1, 3]);
+    expect(soughtClasses(list, 'dog')).toEqual([1, 3]);
+    expect(soughtClasses(list, 'emu')).toEqual([]);
   });
 
   test('are never of one class, and none where a side is for none', () => {

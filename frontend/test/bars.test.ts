@@ -204,6 +204,22 @@ describe('several cells a pixel', () => {
       expect(slotOf(drawn(10, FIT, pictureOf([first, second]))[10 + 9])).toBe(slot);
   });
 
+  test('pictures that are drawn piece by piece in turns do not disturb each other', () => {
+    const n = 1500;
+    const cells = Array.from({ length: 4000 }, () => [whole(draw, 0, n - 1), whole(draw, 0, n - 1)] as const);
+    const counted = new Map(cells.map(([row, column]) => [row * n + column, [row, column, whole(draw, 1, 90)] as const]));
+    const sorted = [...counted.values()].sort((a, b) => a[0] - b[0] || a[1] - b[1]);
+    const picture = pictureOf([matrixFromCells(n, sorted)]);
+    const alone = drawn(150, FIT, picture);
+    const [one, other] = [new Uint32Array(150 * 150), new Uint32Array(150 * 150)];
+    const work = drawBars(one, 150, FIT, picture);
+    for (let piece = 0; piece < 3; piece++) expect(work.next().done).toBe(false);
+    finished(drawBars(other, 150, FIT, picture));
+    finished(work);
+    expect(one).toEqual(alone);
+    expect(other).toEqual(alone);
+  });
+
   test('of equal values none is seen to be more', () => {
     const one = matrixFromCells(100, [
       [7, 90, 5],

@@ -7,7 +7,7 @@ import { numberSize } from '../src/marks';
 import type { Normalize } from '../src/matrix';
 import { divergingRamps, inkOn, paletteOf } from '../src/palette';
 import { finished } from '../src/pieces';
-import { type Changes, changesBetween, type Hidden, LEVEL } from '../src/significance';
+import { type Changes, changesBetween } from '../src/significance';
 import { matrixFrom, matrixFromCells, NORMALIZATIONS, pixelDifference, randomCounts, seeded, valueIn, whole } from './samples';
 
 const palette = { ...paletteOf('blue-orange', false), hatch: 0xff0000ff };
@@ -51,9 +51,9 @@ function anyPair(n: number): [before: number[][], after: number[][]] {
   return [before, after];
 }
 
-function anyChanges(n: number, normalize: Normalize, hidden?: Hidden) {
+function anyChanges(n: number, normalize: Normalize) {
   const [before, after] = anyPair(n);
-  return { before, after, changes: changesBetween(matrixFrom(before), matrixFrom(after), normalize, LEVEL, hidden) };
+  return { before, after, changes: changesBetween(matrixFrom(before), matrixFrom(after), normalize) };
 }
 
 function anyCamera(side: number, n: number): Camera {
@@ -69,17 +69,12 @@ function kindAt(i: number, { changes: { difference, significant } }: DifferenceP
 }
 
 describe('drawDifference', () => {
-  test.each([
-    [{}, {}],
-    [{ diagonal: true, below: 0 }, {}],
-    [{ diagonal: false, below: 25 }, {}],
-    [{}, { log: true }],
-  ])('what is more than noise by its sign, what is not in grey, and nothing of what is hidden: %j, %j', (hidden, more) => {
+  test.each([[{}], [{ log: true }]])('what is more than noise by its sign, what is not in grey: %j', (more) => {
     const kinds: Record<string, number> = {};
     for (let round = 0; round < 40; round++) {
       const normalize = NORMALIZATIONS[round % 4];
       const n = whole(draw, 1, 8);
-      const { changes } = anyChanges(n, normalize, { diagonal: false, below: 0, ...hidden });
+      const { changes } = anyChanges(n, normalize);
       const picture = pictureOf(changes, n, { normalize, ...more });
       const side = whole(draw, 2 * n, 30 * n);
       const pixels = drawn(side, FIT, picture);
@@ -220,7 +215,7 @@ describe('differenceNumbers', () => {
     let told = 0;
     for (let round = 0; round < 40; round++) {
       const n = whole(draw, 1, 8);
-      const { before, after, changes } = anyChanges(n, normalize, { diagonal: round % 4 === 1, below: round % 4 === 2 ? 25 : 0 });
+      const { before, after, changes } = anyChanges(n, normalize);
       const side = whole(draw, 20 * n, 60 * n);
       const camera = anyCamera(side, n);
       const size = cellSize(camera, side, n);

@@ -249,6 +249,32 @@ describe('the changes since the baseline', () => {
     expect(seen.changes.value).toEqual(changesBetween(matrixFrom(ordered), matrixFrom(arrangedCounts(after, order)), 'all'));
     expect(seen.baselinePane.value).toMatchObject({ run: 'b', step: 1 });
   });
+
+  test('are judged without what is hidden among them, and elsewhere with it', async () => {
+    const [before, after] = [anyCounts(4), anyCounts(4)];
+    await page.log('a', 1, before, NAMES.slice(0, 4));
+    await page.log('a', 2, after, NAMES.slice(0, 4));
+    await page.show('a');
+    await state.loadAside('a', 1);
+    const all = changesBetween(matrixFrom(before), matrixFrom(after), 'counts');
+    expect(seen.changes.value).toEqual(all);
+    seen.hideDiagonal.value = true;
+    expect(seen.changes.value).toEqual(all);
+    seen.view.value = 'difference';
+    const shown = { diagonal: true, below: 0 };
+    expect(seen.changes.value).toEqual(changesBetween(matrixFrom(before), matrixFrom(after), 'counts', shown));
+    seen.hideBelow.value = 5;
+    expect(seen.changes.value).toEqual(changesBetween(matrixFrom(before), matrixFrom(after), 'counts', { ...shown, below: 5 }));
+  });
+
+  test('a class that only another run has is none of this one', async () => {
+    await page.log('a', 1, anyCounts(2), ['ant', 'bee']);
+    await page.log('b', 1, anyCounts(3), ['bee', 'cat', 'ant']);
+    await page.show('a', 'b');
+    const has = (run: string) => [0, 1, 2].map((index) => seen.hasClass(run, index));
+    expect(seen.classes.value.names).toEqual(['ant', 'bee', 'cat']);
+    expect([has('a'), has('b')]).toEqual([[true, true, false], [true, true, true]]); // biome-ignore format: one line
+  });
 });
 
 test('the changes of large matrices are found piece by piece, those that are no longer wanted not to their end', async () => {

@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { describe, expect, test } from 'vitest';
 import type { Normalize } from '../src/matrix';
-import { adjustedPValues, benjaminiHochberg, changesBetween, erfc, LEVEL, twoProportions } from '../src/significance';
+import { adjustedPValues, benjaminiHochberg, changesBetween, erfc, twoProportions } from '../src/significance';
 import { matrixFrom, NORMALIZATIONS, RECORDS, randomCounts, seeded, valueIn, whole } from './samples';
 
 interface Oracles {
@@ -154,7 +154,7 @@ describe('changesBetween', () => {
       const rest = round % 4 === 1 ? n - 1 : undefined;
       const hidden = { diagonal: round % 5 === 2, below: round % 5 === 3 ? 9 : 0 };
       const now = { ...matrixFrom(after), ...(rest === undefined ? {} : { rest }) };
-      const changes = changesBetween(matrixFrom(before), now, normalize, LEVEL, hidden);
+      const changes = changesBetween(matrixFrom(before), now, normalize, hidden);
       const cells = expected(before, after, normalize).filter(({ row, col, x1, x2 }) =>
         row === col ? !hidden.diagonal : Math.max(x1, x2) >= hidden.below,
       );
@@ -199,7 +199,13 @@ describe('changesBetween', () => {
       [1, 4, 995],
     ];
     const of = (level?: number) => {
-      const { rows, cols, difference, significant } = changesBetween(matrixFrom(before), matrixFrom(after), 'true', level);
+      const { rows, cols, difference, significant } = changesBetween(
+        matrixFrom(before),
+        matrixFrom(after),
+        'true',
+        undefined,
+        level,
+      );
       return [...significant.keys()].filter((i) => significant[i]).map((i) => [rows[i], cols[i], difference[i]]);
     };
     expect(of()).toEqual([

@@ -250,6 +250,13 @@ def test_timeline_in_cells_and_as_cards(tab: Any) -> None:
     expect(cards).to_have_count(25)  # the one that was gone to before stays where it is
     tab.choose("Show", "10 worst")
     expect(tab.frame.locator(".sheet canvas").first).to_be_visible()
+    shown = pixels(tab)
+    view(tab, "Matrix")
+    tab.matrix.focus()
+    tab.page.keyboard.press("Escape")
+    view(tab, "Timeline")
+    expect(tab.frame.locator(".sheet canvas").first).to_be_visible()
+    assert pixels(tab) == shown, "each course is in its cell, whatever was gone to"
 
 
 def test_the_best_step_of_a_class_tells_when_it_had_few_samples(tab: Any) -> None:

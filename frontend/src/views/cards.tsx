@@ -69,8 +69,8 @@ export function Cards({ cells, goneTo, courses: of, stale }: CardsProps) {
   });
   const at = cursor.value;
   useEffect(() => {
-    if (goneTo) box.current?.firstElementChild?.scrollIntoView({ block: 'nearest' });
-  }, [goneTo]);
+    box.current?.querySelector('[aria-current=true]')?.scrollIntoView({ block: 'nearest' });
+  }, [goneTo, at]);
   return (
     <div class="cards">
       <p class="head">

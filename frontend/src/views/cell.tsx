@@ -256,7 +256,7 @@ function Best({ index }: { index: number }) {
                       {percent(best[1])}
                       <small class="between">
                         step {best[0]}
-                        {scarce !== null && `, only ${compactCount(scarce)} samples`}
+                        {scarce !== null && `, only ${compactCount(scarce)} ${scarce === 1 ? 'sample' : 'samples'}`}
                       </small>
                     </button>
                   )}

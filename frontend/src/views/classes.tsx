@@ -2,7 +2,7 @@
 
 import { computed } from '@preact/signals';
 import { useEffect, useRef, useState } from 'preact/hooks';
-import { matchingClasses, sameClass } from '../arrange';
+import { sameClass, soughtClasses } from '../arrange';
 import { compactCount, exactCount, nameOf, percent } from '../format';
 import type { Summary } from '../history';
 import { goToStep } from '../loading';
@@ -30,7 +30,7 @@ const listed = computed<readonly number[]>(() => {
   const found = figures.value;
   if (!matrix || !found) return [];
   const list = classes.value;
-  let rows = search.value.trim() === '' ? [...Array(list.size).keys()] : matchingClasses(list, search.value);
+  let rows = search.value.trim() === '' ? [...Array(list.size).keys()] : soughtClasses(list, search.value);
   if (classFilter.value === 'never-seen') rows = rows.filter((index) => isNeverSeen(matrix, index));
   if (classFilter.value === 'never-predicted')
     rows = rows.filter((index) => matrix.predicted[index] === 0 && matrix.support[index] > 0);
@@ -49,7 +49,7 @@ const listed = computed<readonly number[]>(() => {
   return down ? rows.reverse() : rows;
 });
 
-/** No class of the run is without samples for the only reason that other runs have it. */
+/** A class that only other runs have is not one that this run has never seen. */
 function isNeverSeen(matrix: Matrix, index: number): boolean {
   return matrix.support[index] === 0 && hasClass(pane.value?.run ?? '', index);
 }

@@ -3,7 +3,7 @@
 import { computed } from '@preact/signals';
 import type { ComponentChildren } from 'preact';
 import { useEffect, useRef, useState } from 'preact/hooks';
-import { matchingClasses } from '../arrange';
+import { type ClassList, sameClass, soughtClasses } from '../arrange';
 import type { Cell } from '../camera';
 import { changesOf } from '../comparisons';
 import { type ChangedConfusion, type Confusion, isMutual, type Ranking, rankedChanges, rankedConfusions } from '../confusions';
@@ -11,8 +11,9 @@ import { signed } from '../difference';
 import { exactCount, nameOf, percent } from '../format';
 import { normalize, ranking, view } from '../look';
 import { cutTo } from '../marks';
-import { countAt, type Matrix } from '../matrix';
+import type { Matrix } from '../matrix';
 import {
+  arranged,
   chooseOrder,
   classes,
   goToClasses,
@@ -23,6 +24,7 @@ import {
   seenClasses,
   settledBaseline,
   settledPanes,
+  subjectPane,
 } from '../seen';
 import { subject } from '../state';
 
@@ -30,6 +32,8 @@ const LISTED = 200;
 /** Shown at first: to lay out more takes longer than a page may take for an answer. */
 const FIRST = 40;
 const GROUPS = 40;
+/** So many classes of a group are named. */
+const OF_GROUP = 12;
 const NAME = 22;
 const RANKINGS: readonly (readonly [Ranking, string])[] = [
   ['count', 'By count'],
@@ -40,10 +44,11 @@ const RANKINGS: readonly (readonly [Ranking, string])[] = [
 const whole = computed(() => settledPanes.value.find((one) => one.run === subject.value)?.whole ?? null);
 /** Beside differences what they show, at its places and with the diagonal; elsewhere all classes. */
 const changed = computed(() => {
-  const part = view.value === 'difference' ? 'matrix' : 'whole';
-  const before = settledBaseline.value?.[part];
-  const after = settledPanes.value.find((one) => one.run === subject.value)?.[part];
-  return before && after ? changesOf(before, after, 'listed') : null;
+  const [before, after] = [settledBaseline.value, settledPanes.value.find((one) => one.run === subject.value)];
+  if (!before?.whole || !after?.whole) return null;
+  if (view.value !== 'difference') return changesOf(before.whole, after.whole, 'listed');
+  // In the arrangement that names are of: it may be another one already.
+  return changesOf(arranged(before.whole), arranged(after.whole), 'listed');
 });
 
 export function Confusions() {
@@ -71,7 +76,7 @@ export function Confusions() {
 
 /** The classes that the search is for. */
 function wanted(): ReadonlySet<number> | undefined {
-  return search.value.trim() === '' ? undefined : new Set(matchingClasses(classes.value, search.value));
+  return search.value.trim() === '' ? undefined : new Set(soughtClasses(classes.value, search.value));
 }
 
 function Names({ one, names }: { one: Cell; names: readonly string[] | null }) {
@@ -178,7 +183,7 @@ function ChangedRow({ one }: { one: ChangedConfusion }) {
         </span>
         <small>
           {word}
-          {one.trueClass === one.predictedClass && ', correct'}
+          {one.trueClass === one.predictedClass && one.trueClass !== subjectPane.value?.matrix?.rest && ', correct'}
           {!one.significant && (Number.isNaN(one.pValue) ? ', not tested: one of the two has no such samples' : ', may be noise')}
         </small>
       </button>
@@ -186,17 +191,18 @@ function ChangedRow({ one }: { one: ChangedConfusion }) {
   );
 }
 
-/** To the most frequent confusion within a group, as its matrix is now. */
-function goToWorst(group: readonly number[]): void {
+/** To the most frequent confusion among some classes of a list, as their matrix is now. */
+function goToWorst(group: readonly number[], list: ClassList): void {
   const matrix = whole.value;
-  let worst = { trueClass: group[0], predictedClass: group[1], count: 0 };
-  for (const trueClass of group) {
-    for (const predictedClass of group) {
-      const count = matrix && trueClass !== predictedClass ? countAt(matrix, trueClass, predictedClass) : 0;
-      if (count > worst.count) worst = { trueClass, predictedClass, count };
-    }
+  const here = group.map((index) => sameClass(index, list, classes.value)).filter((index) => index >= 0);
+  const among = new Set(here);
+  let [trueClass, predictedClass, most] = [here[0], here[1], 0];
+  for (const row of matrix ? here : []) {
+    const { rowStart, cols, counts } = matrix as Matrix;
+    for (let i = rowStart[row]; i < rowStart[row + 1]; i++)
+      if (counts[i] > most && among.has(cols[i])) [trueClass, predictedClass, most] = [row, cols[i], counts[i]];
   }
-  goToClasses(worst.trueClass, worst.predictedClass);
+  if (here.length > 1) goToClasses(trueClass, predictedClass);
 }
 
 /** Classes that are confused among themselves, once they were looked for. */
@@ -224,6 +230,7 @@ function Groups() {
     );
   }
   const { names } = order.list;
+  const listed = (group: readonly number[]) => group.slice(0, OF_GROUP);
   return (
     <section class="groups">
       <h3 ref={heading} tabIndex={-1}>
@@ -237,16 +244,18 @@ function Groups() {
             <button
               type="button"
               class="plain"
-              title={group.map((index) => nameOf(names, index)).join(', ')}
-              onClick={() => goToWorst(group)}
+              title={listed(group)
+                .map((index) => nameOf(names, index))
+                .join(', ')}
+              onClick={() => goToWorst(group, order.list)}
             >
-              {group.slice(0, 12).map((index, i) => (
+              {listed(group).map((index, i) => (
                 <span key={index}>
                   {i > 0 && ', '}
                   <bdi>{cutTo(nameOf(names, index), NAME)}</bdi>
                 </span>
               ))}
-              {group.length > 12 && ` and ${group.length - 12} more`}
+              {group.length > OF_GROUP && ` and ${group.length - OF_GROUP} more`}
             </button>
           </li>
         ))}

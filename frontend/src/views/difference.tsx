@@ -1,6 +1,7 @@
 // The Difference view: the chosen run against the baseline, what may be noise in grey, and the changes that are more, ranked.
 
 import { useMemo, useRef } from 'preact/hooks';
+import type { ClassList } from '../arrange';
 import { cellSize } from '../camera';
 import { changedMost, type DifferencePicture, differenceNumbers, drawDifference, signed } from '../difference';
 import { exactCount, percent, shareOf } from '../format';
@@ -39,9 +40,9 @@ export function Difference({ width, height }: { width: number; height: number })
     };
   }, [found, list, normalize.value, color.value, palette.value, diverging.value]);
   // Until a large comparison is made, the one before stays.
-  const last = useRef<DifferencePicture | null>(null);
-  if (now || last.current?.numClasses !== list.size) last.current = now;
-  const picture = last.current;
+  const last = useRef<{ list: ClassList; picture: DifferencePicture | null }>({ list, picture: null });
+  if (now || last.current.list !== list) last.current = { list, picture: now };
+  const { picture } = last.current;
   const [painter, pick] = useMemo(() => (picture ? [painterOf(picture), changedMost(picture)] : []), [picture]);
   if (!pane || !base) return <p class="waiting">There is no earlier step to compare with: choose a baseline above</p>;
   if (pane.problem ?? base.problem) return <p class="problem">One of the two cannot be shown: {pane.problem ?? base.problem}</p>;
@@ -123,8 +124,8 @@ export function changeInWords(row: number, column: number): string {
   const found = changes.value;
   if (!found) return '';
   const i = indexOfCell(found, row, column);
-  const [before, after] = [baselinePane.value?.matrix, subjectPane.value?.matrix];
-  if (i < 0 && before && after && countAt(before, row, column) !== countAt(after, row, column)) return 'hidden, and not tested';
+  const counts = [baselinePane.value, subjectPane.value].map((pane) => (pane?.matrix ? countAt(pane.matrix, row, column) : 0));
+  if (i < 0 && Math.max(...counts) > 0) return 'hidden, and not tested';
   if (i < 0 || !(Math.abs(found.difference[i]) > 0)) return 'no change';
   const p = found.pValue[i];
   if (Number.isNaN(p)) return 'not tested: one of the two has no such samples';

@@ -17,7 +17,7 @@ import {
   tableJsonOf,
   vegaLiteOf,
 } from '../export';
-import { color, dark, normalize, palette, ranking, view } from '../look';
+import { color, dark, hideBelow, hideDiagonal, normalize, palette, ranking, view } from '../look';
 import { cutInTheMiddle } from '../marks';
 import type { Matrix } from '../matrix';
 import { inSlices, part, type Work } from '../pieces';
@@ -147,7 +147,9 @@ function* changed(after: Matrix): Work<Table> {
   const [of, list] = [normalize.value, seenClasses.value];
   const before = baselinePane.value?.matrix;
   if (!before) throw new Error('The baseline is not there any more: choose another one');
-  const found = changes.value ?? (yield* part(comparison(before, after, of), 0, 0.5));
+  // All of them, also where some are hidden and the others are judged without them.
+  const isWhole = view.value !== 'difference' || (!hideDiagonal.value && hideBelow.value === 0);
+  const found = (isWhole && changes.value) || (yield* part(comparison(before, after, of), 0, 0.5));
   return yield* part(changeTable(found, list, of), 0.5, 1);
 }
 

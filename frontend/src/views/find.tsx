@@ -7,6 +7,11 @@ import { choosePart, classes, goToClasses, part, search, searchFor } from '../se
 
 const LISTED = 12;
 
+function noteOf(found: number, pairs: number, all: number): string {
+  if (found > 0) return `${found.toLocaleString('en-US')} of ${all.toLocaleString('en-US')} classes`;
+  return pairs > 0 ? 'true → predicted' : 'No class has this in its name';
+}
+
 export function Find() {
   const [open, setOpen] = useState(false);
   const [active, setActive] = useState(0);
@@ -79,11 +84,7 @@ export function Find() {
             ))}
           </div>
           <p class="note">
-            {found.length === 0
-              ? pairs.length > 0
-                ? 'true → predicted'
-                : 'No class has this in its name'
-              : `${found.length.toLocaleString('en-US')} of ${list.size.toLocaleString('en-US')} classes`}
+            {noteOf(found.length, pairs.length, list.size)}
             {found.length > 1 && found.length < list.size && (
               <button
                 type="button"

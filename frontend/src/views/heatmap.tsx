@@ -181,7 +181,7 @@ export function paintNumbers(surface: Surface, numbers: readonly CellNumber[]): 
   surface.textBaseline = 'middle';
   let last = 0;
   for (const { text, x, y, font, ink } of numbers) {
-    if (font !== last) surface.font = `${font}px ${FONT}`; // to set it takes longer than to draw
+    if (font !== last) surface.font = `${font}px ${FONT}`; // to set a font takes longer than to draw a number
     last = font;
     surface.fillStyle = ink;
     surface.fillText(text, x, y + 0.5);

@@ -177,7 +177,7 @@ export function Sheet({ run, title, list, layout, matrix, painter, pick, stale, 
     let isWanted = true;
     const soon = setTimeout(async () => {
       const pixels = painter.prepare(side, view, pixelRatio(outer.width, outer.height));
-      await inSlices(pixels, () => isWanted, () => {}); // biome-ignore format: one line
+      await inSlices(pixels, () => isWanted);
       if (!isWanted) return;
       drawnList.current = list;
       drawNow();

@@ -1,5 +1,6 @@
 // The one live region: the cell under the pointer or the cursor, in words; and what is not shown.
 
+import { Fragment } from 'preact';
 import { cellInWords, exactCount, percent, shareOf } from '../format';
 import { normalize, view } from '../look';
 import { countAt } from '../matrix';
@@ -49,11 +50,11 @@ function Told() {
       )}
       true{' '}
       <span>
-        <bdi>{trueName}</bdi>,
+        <bdi title={trueName}>{trueName}</bdi>,
       </span>{' '}
       predicted{' '}
       <span>
-        <bdi>{predictedName}</bdi>:
+        <bdi title={predictedName}>{predictedName}</bdi>:
       </span>{' '}
       {count} ({share} of {of}
       {ofName !== '' && (
@@ -68,10 +69,13 @@ function Told() {
           (other) =>
             other.run !== pane.run &&
             other.matrix && (
-              <span key={other.run}>
-                ; <bdi>{other.run}</bdi>: {exactCount(countAt(other.matrix, cell.trueClass, cell.predictedClass))} (
-                {percent(shareOf(other.matrix, cell, normalize.value))})
-              </span>
+              <Fragment key={other.run}>
+                ;{' '}
+                <span>
+                  <bdi>{other.run}</bdi>: {exactCount(countAt(other.matrix, cell.trueClass, cell.predictedClass))} (
+                  {percent(shareOf(other.matrix, cell, normalize.value))})
+                </span>
+              </Fragment>
             ),
         )}
     </span>

@@ -8,18 +8,27 @@ import { exactCount, intervalText, metricText, nameOf, percent, signedMetric } f
 import { goToStep } from '../loading';
 import { classFilter, dark, metric, panelTab } from '../look';
 import { cutTo } from '../marks';
-import type { Matrix } from '../matrix';
+import { isLarge, type Matrix } from '../matrix';
 import { WHOLE, type Whole, type WholeName, wholeInPieces } from '../metrics';
 import { runColor } from '../palette';
 import { breath, finished, inSlices } from '../pieces';
 import { classes, goToClasses, hasClass, type Pane, settledPanes } from '../seen';
-import { baselineFor, baselineRun, chosenRuns, histories, historyProgress, runSlots, step, steps, subject } from '../state';
+import {
+  baselineFor,
+  baselineRun,
+  chosenRuns,
+  histories,
+  historyProgress,
+  runSlots,
+  series,
+  step,
+  steps,
+  subject,
+} from '../state';
 import { Select } from './choice';
 
 const wholes = new WeakMap<Matrix, Whole | null>();
 const made = signal(0);
-/** With fewer classes and cells than this, metrics are quicker than the eye. */
-const FEW = 40_000;
 
 /** The metrics of a matrix; of a large one null until they are made, piece by piece. */
 function wholeOf(matrix: Matrix): Whole | null {
@@ -27,13 +36,12 @@ function wholeOf(matrix: Matrix): Whole | null {
   const known = wholes.get(matrix);
   if (known !== undefined) return known;
   const work = wholeInPieces(matrix);
-  const isLarge = matrix.numClasses + matrix.counts.length >= FEW;
-  const found = isLarge ? null : finished(work);
+  const found = isLarge(matrix) ? null : finished(work);
   wholes.set(matrix, found);
-  if (isLarge) {
+  if (!found) {
     const isWanted = () => settledPanes.value.some((pane) => pane.whole === matrix);
     breath()
-      .then(() => inSlices(work, isWanted, () => {}))
+      .then(() => inSlices(work, isWanted))
       .then((whole) => {
         if (whole) wholes.set(matrix, whole);
         else wholes.delete(matrix);
@@ -120,11 +128,11 @@ function Change({ now, before, name }: { now: number; before: number; name: Whol
 /** What the changes are against, where it is another run: that one is told against itself. */
 function Since({ runs }: { runs: readonly string[] }) {
   const base = baselineRun.value;
-  if (base === null || runs.every((run) => run === base)) return null;
+  if (base === null || !series.value.has(base) || runs.every((run) => run === base)) return null;
   return (
     <p class="note">
       Changes are against <bdi>{base}</bdi>
-      {runs.includes(base) && ', those of its own against its step before'}
+      {runs.includes(base) && '; that run itself is compared with another of its steps'}
     </p>
   );
 }

@@ -25,6 +25,7 @@ export function painting(numClasses: number, draw: DrawPixels, over: Paint, memo
       over(surface, side, view);
     },
     *prepare(side, view, ratio) {
+      // What is remembered as a picture is drawn in one piece, which takes a moment.
       if (!memoryOf?.(side, view)) yield* drawn(side, view, detailOf(side, view, ratio), draw);
     },
   };
@@ -56,7 +57,6 @@ export function pixelRatio(width: number, height: number): number {
   return Math.min(window.devicePixelRatio || 1, Math.sqrt(6e6 / (width * height)));
 }
 
-// Kept from picture to picture, for the sheet and for the minimap, each of its size.
 interface Scratch {
   readonly canvas: HTMLCanvasElement;
   readonly context: CanvasRenderingContext2D;
@@ -64,6 +64,7 @@ interface Scratch {
   /** What was drawn last, and whether all of it. */
   holds: { readonly draw: DrawPixels; readonly side: number; readonly view: Camera; isWhole: boolean } | null;
 }
+// Kept from picture to picture, for the sheet and for the minimap, each of its size.
 const scratches = new Map<number, Scratch>();
 const MOST_SCRATCHES = 3;
 
@@ -100,8 +101,8 @@ function* drawn(side: number, view: Camera, detail: number, draw: DrawPixels): W
   scratch.holds = now;
   const factor = pixels / side;
   const work = draw(new Uint32Array(scratch.image.data.buffer), pixels, { x: x * factor, y: y * factor, k });
-  for (let next = work?.next(); next && !next.done; next = work?.next()) {
-    yield next.value;
+  for (const done of work ?? []) {
+    yield done;
     if (scratch.holds !== now) return; // something else was drawn meanwhile
   }
   now.isWhole = true;

@@ -86,7 +86,7 @@ export function Timeline({ width, height }: { width: number; height: number }) {
     const ranked = matrix ? rankedConfusions(matrix, normalize.value === 'true' ? 'rate' : 'count', CARDS) : [];
     return ranked.filter((one) => one.count >= hideBelow.value);
   }, [list, inCells ? null : subjectPane.value?.matrix, normalize.value, inCells ? 0 : hideBelow.value]);
-  const goneTo = useGoneTo(usual, n);
+  const goneTo = useGoneTo(usual, list);
   const wanted = useMemo(() => ({ list, cells: goneTo ? [goneTo, ...usual] : usual, goneTo }), [list, usual, goneTo]);
   useEffect(
     () =>
@@ -105,15 +105,15 @@ export function Timeline({ width, height }: { width: number; height: number }) {
   return <Cards cells={now.cells} goneTo={now.goneTo} courses={now.of} stale={now.cells !== wanted.cells} />;
 }
 
-/** The last cell that was gone to, unless it is among those that are shown anyway. */
-function useGoneTo(cells: readonly Cell[], n: number): Cell | null {
-  const last = useRef<Cell | null>(null);
+/** The last cell of these classes that was gone to, unless it is among those that are shown anyway. */
+function useGoneTo(cells: readonly Cell[], list: ClassList): Cell | null {
+  const last = useRef<{ list: ClassList; cell: Cell } | null>(null);
+  const isShown = (one: Cell) => cells.some((cell) => isSame(cell, one));
   const at = cursor.value;
-  const isOther = at && Math.max(at.trueClass, at.predictedClass) < n && !cells.some((cell) => isSame(cell, at));
-  if (!at) last.current = null;
-  else if (isOther && !(last.current && isSame(last.current, at))) last.current = at;
-  const now = last.current;
-  return now && !cells.some((cell) => isSame(cell, now)) ? now : null;
+  if (!at || last.current?.list !== list) last.current = null; // its places are those of other classes now
+  const isOther = at && Math.max(at.trueClass, at.predictedClass) < list.size && !isShown(at);
+  if (isOther && !(last.current && isSame(last.current.cell, at))) last.current = { list, cell: at };
+  return last.current && !isShown(last.current.cell) ? last.current.cell : null;
 }
 
 function InCells({ courses: of, width, height }: { courses: ReadonlyMap<string, Courses>; width: number; height: number }) {
