@@ -35,7 +35,7 @@ sys.path.append(str(Path(__file__).parents[1] / "bench"))
 
 QUEUE = 10 + 1  # what torch's writer holds back, and the event that it is at
 NAMES = [f"class {number}" for number in range(200)]
-STEPS = 30
+MOST_STEPS = 60  # of a training that ends by itself
 HELD: list[SummaryWriter] = []  # writers that live until the end of their process
 MANY_STEPS = 100_000  # more than are logged before a signal comes
 
@@ -47,10 +47,15 @@ def matrix_of(step: int, attempt: int = 0) -> ConfusionMatrix:
     return ConfusionMatrix.from_predictions(np.where(draw.random(6000) < 0.4, true, draw.integers(0, 200, 6000)), true, class_names=NAMES)
 
 
-def train(directory: Path, told: int, steps: int = STEPS, first: int = 0, attempt: int = 0, **options: Any) -> SummaryWriter:
+def steps_of(directory: Path) -> int:
+    """After how many steps, at random, the training in a directory ends by itself."""
+    return random.Random(directory.name).randint(1, MOST_STEPS)
+
+
+def train(directory: Path, told: int, steps: int | None = None, first: int = 0, attempt: int = 0, **options: Any) -> SummaryWriter:
     """Logs a matrix a step, tells each step that was logged through a pipe, and does not close the writer."""
     writer = SummaryWriter(directory, **options)
-    for step in range(first, first + steps):
+    for step in range(first, first + (steps or steps_of(directory))):
         add_confusion_matrix(writer, "val", matrix_of(step, attempt), step)
         os.write(told, struct.pack("<I", step))
     return writer
@@ -67,7 +72,7 @@ def hold(directory: Path, told: int) -> None:
 
 
 def raise_exception(directory: Path, told: int) -> None:
-    """A training that fails in its middle."""
+    """A training that fails at some step."""
     HELD.append(train(directory, told))
     raise RuntimeError("on purpose")
 
@@ -88,7 +93,8 @@ def be_forked_by_multiprocessing(directory: Path, told: int) -> None:
 
 def fork_in_between(directory: Path, told: int) -> None:
     """Children that were forked in mid-training end in all ways, may not log, and neither hang nor write."""
-    HELD.append(train(directory, told, STEPS // 2))
+    steps = steps_of(directory)
+    HELD.append(train(directory, told, (steps + 1) // 2))
     for way in (sys.exit, os._exit):
         child = os.fork()
         if child == 0:
@@ -98,7 +104,7 @@ def fork_in_between(directory: Path, told: int) -> None:
             way(0)
         _, status = os.waitpid(child, 0)
         assert status == 0, status
-    for step in range(STEPS // 2, STEPS):
+    for step in range((steps + 1) // 2, steps):
         add_confusion_matrix(HELD[0], "val", matrix_of(step), step)
         os.write(told, struct.pack("<I", step))
 
@@ -251,9 +257,9 @@ def main() -> None:
             for number in range(given.count):
                 directory = logdir / f"{training.__name__}-{number}"
                 logged = end(training, directory, None, rng)
-                assert len(logged) == STEPS, f"{training.__name__} logged {len(logged)} steps"
+                assert len(logged) == steps_of(directory), f"{training.__name__} logged {len(logged)} steps"
                 check(directory, logged, most_lost=0)
-            print(f"{training.__name__}: {given.count} times, of {STEPS} matrices none was lost", flush=True)
+            print(f"{training.__name__}: {given.count} times, of 1 to {MOST_STEPS} matrices none was lost", flush=True)
         for kill in (signal.SIGKILL, signal.SIGTERM):
             lost = []
             for number in range(given.count):

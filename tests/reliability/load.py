@@ -1,10 +1,11 @@
 """Many clients, large logs and hours of reloading: how soon TensorBoard answers, and how much memory it takes.
 
-    python tests/reliability/load.py [--seconds 60] [--reload-seconds 600]
+    python tests/reliability/load.py [--seconds 20] [--reload-seconds 600]
 
 50 clients ask, each over a connection of its own, as fast as they are answered: 100 runs x 200 steps x 100 classes, then 10 runs x 100
-steps x 1,000 classes, on both data paths. Meanwhile another plugin's route is asked, too. Then TensorBoard reloads while steps arrive
-and a client asks for all of them. At last a series of more than the 256 MiB that the data server sends at once.
+steps x 1,000 classes, beside a run with examples, on both data paths. Meanwhile another plugin's route is asked, too. Then TensorBoard
+reloads while steps arrive and a client asks for all of them. At last a series of more than the 256 MiB that the data server sends at
+once.
 """
 
 import argparse
@@ -23,9 +24,10 @@ from urllib.parse import urlencode
 import numpy as np
 from tensorboard.compat.proto.event_pb2 import Event
 
-from tb_confmat_plugin import ConfusionMatrix, SummaryWriter
+from tb_confmat_plugin import ConfusionMatrix, Example, SummaryWriter
 from tb_confmat_plugin.classes import Classes
 from tb_confmat_plugin.event_file import write_event_file
+from tb_confmat_plugin.example_record import ImagePlace, decode_examples
 from tb_confmat_plugin.summary import classes_summary, matrix_summary
 
 sys.path.append(str(Path(__file__).parents[1] / "bench"))
@@ -36,6 +38,7 @@ from tensorboard_process import ROUTES, TensorBoard, tensorboard
 CLIENTS = 50
 PROCESSES = 5  # of 10 clients each
 DISTINCT = 20  # matrices of a size; a log repeats them
+EXAMPLE_STEPS = 10
 LOGS = ((100, 200, 100), (10, 100, 1000))  # runs, steps, classes
 MOST_GROWTH = 1.2  # of the memory over the second half of the reloading, beside what was logged meanwhile
 
@@ -52,7 +55,17 @@ def write_log(directory: Path, runs: int, steps: int, classes: int) -> int:
     return sum(path.stat().st_size for path in directory.rglob("*tfevents*"))
 
 
-def client(port: int, runs: int, steps: int, class_list: str, seconds: float, seed: int, answers: Any) -> None:
+def write_examples(directory: Path) -> None:
+    """Writes a run of steps that have 40 images of 32 x 32 pixels each."""
+    rng = np.random.default_rng(0)
+    with SummaryWriter(directory / "examples") as writer:
+        for step in range(EXAMPLE_STEPS):
+            images = rng.integers(256, size=(40, 32, 32, 3), dtype=np.uint8)
+            examples = [Example(0, 1, image, id=f"{step}/{number}") for number, image in enumerate(images)]
+            writer.add_confusion_matrix("seen", [[step, 40], [0, 1]], step, examples=examples)
+
+
+def client(port: int, runs: int, steps: int, class_list: str, images: list[ImagePlace], seconds: float, seed: int, answers: Any) -> None:
     """Asks what a page asks, at random, until the time is over; puts (route, seconds) into the queue."""
     rng = random.Random(seed)
     connections = [http.client.HTTPConnection("127.0.0.1", port, timeout=120) for _ in range(CLIENTS // PROCESSES)]
@@ -62,6 +75,7 @@ def client(port: int, runs: int, steps: int, class_list: str, seconds: float, se
         end = time.monotonic() + seconds
         while time.monotonic() < end:
             run, step = f"run{rng.randrange(runs):03}", rng.randrange(steps)
+            seen, (pack, name) = rng.randrange(EXAMPLE_STEPS), rng.choice(images)
             route, query = rng.choices(
                 [
                     ("one record", {"run": run, "tag": "val", "first": step, "last": step}),
@@ -70,9 +84,12 @@ def client(port: int, runs: int, steps: int, class_list: str, seconds: float, se
                     ("/tags", {}),
                     ("/classes", {"run": run, "id": class_list}),
                     ("/index.js", {}),
+                    ("/example_series", {"tag": "seen"}),
+                    ("/example_records", {"run": "examples", "tag": "seen", "first": seen, "last": seen}),
+                    ("/image", {"run": "examples", "pack": pack, "name": name}),
                     ("another plugin's", {}),
                 ],
-                [60, 15, 5, 5, 5, 5, 5],
+                [50, 10, 5, 5, 5, 5, 5, 5, 5, 5],
             )[0]
             path = {"one record": "/records", "20 records": "/records"}.get(route, route)
             address = "/data/plugins_listing" if route.startswith("another") else f"{ROUTES}{path}?{urlencode(query)}"
@@ -109,8 +126,12 @@ def many_clients(directory: Path, runs: int, steps: int, classes: int, fast: boo
         settle(board, runs, steps)
         before = board.memory()
         class_list = Classes.of(classes, make_samples(classes, classes).class_names).id or ""
+        images = []
+        for step in range(EXAMPLE_STEPS):
+            _, body = board.get("/example_records", run="examples", tag="seen", first=step, last=step)
+            images += [place for place in decode_examples(body[20:])[1] if place]
         answers: Any = multiprocessing.Queue()
-        question = (board.port, runs, steps, class_list, seconds)
+        question = (board.port, runs, steps, class_list, images, seconds)
         processes = [multiprocessing.Process(target=client, args=(*question, seed, answers)) for seed in range(PROCESSES)]
         for process in processes:
             process.start()
@@ -189,12 +210,13 @@ def too_large() -> None:
 def main() -> None:
     """Prints all figures, with the load of the machine before."""
     arguments = argparse.ArgumentParser(description=__doc__)
-    arguments.add_argument("--seconds", type=float, default=60)
+    arguments.add_argument("--seconds", type=float, default=20)
     arguments.add_argument("--reload-seconds", type=float, default=600)
     given = arguments.parse_args()
     for runs, steps, classes in LOGS:
         with tempfile.TemporaryDirectory() as place:
             size = write_log(Path(place), runs, steps, classes)
+            write_examples(Path(place))
             for fast in (True, False):
                 load = os.getloadavg()[0]
                 way = "with the data server" if fast else "without"
