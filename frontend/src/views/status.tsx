@@ -12,7 +12,7 @@ import { areCards } from './timeline';
 export function Status() {
   return (
     <div class="status">
-      <div role="status" id="status" class={view.value === 'compare' ? 'long' : ''}>
+      <div role="status" id="status" class={view.value === 'compare' && shown.value.length > 3 ? 'long' : ''}>
         {loading.value ? (
           <span class="hint">Loading step {step.value}…</span>
         ) : told.value ? (
