@@ -108,7 +108,7 @@ function Told() {
 }
 
 /** The change of a cell since the baseline, from what to what, and whether it is more than noise. */
-export function changeToldOf(row: number, column: number): string {
+export function changeToldOf(row: number, column: number, isBrief = false): string {
   const [before, after] = [baselinePane.value?.matrix, subjectPane.value?.matrix];
   const n = seenClasses.value.size;
   if (before?.numClasses !== n || after?.numClasses !== n) return 'there is no baseline';
@@ -116,11 +116,11 @@ export function changeToldOf(row: number, column: number): string {
   const [from, to] = [before, after].map((one) => countAt(one, row, column));
   const [shareBefore, shareAfter] = [before, after].map((one) => shareOf(one, cell, normalize.value));
   const change = signed(normalize.value === 'counts' ? to - from : shareAfter - shareBefore, normalize.value);
-  return `${change} (${exactCount(from)} → ${exactCount(to)}), ${changeInWords(row, column)}`;
+  return `${change} (${exactCount(from)} → ${exactCount(to)}), ${changeInWords(row, column, isBrief)}`;
 }
 
-/** Whether the change of a cell is more than noise. */
-export function changeInWords(row: number, column: number): string {
+/** Whether the change of a cell is more than noise; briefly without how many cells were tested, which the heading tells. */
+export function changeInWords(row: number, column: number, isBrief = false): string {
   const found = changes.value;
   if (!found) return '';
   const i = indexOfCell(found, row, column);
@@ -130,7 +130,7 @@ export function changeInWords(row: number, column: number): string {
   const p = found.pValue[i];
   if (Number.isNaN(p)) return 'not tested: one of the two has no such samples';
   const chance = p < 0.001 ? 'p < 0.001' : `p = ${p.toFixed(3)}`;
-  const among = `raw ${chance}, judged among ${exactCount(found.tested)} tested cells`;
+  const among = `raw ${chance}${isBrief ? '' : `, judged among ${exactCount(found.tested)} tested cells`}`;
   return found.significant[i] ? `more than noise (${among})` : `may be noise (${among})`;
 }
 

@@ -63,7 +63,7 @@ function Told() {
           <bdi>{ofName}</bdi>
         </span>
       )}
-      ){view.value === 'difference' && <>, {changeToldOf(cell.trueClass, cell.predictedClass)}</>}
+      ){view.value === 'difference' && <>, {changeToldOf(cell.trueClass, cell.predictedClass, true)}</>}
       {view.value === 'compare' &&
         panes.value.map(
           (other) =>
