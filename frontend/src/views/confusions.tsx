@@ -14,6 +14,7 @@ import { cutTo } from '../marks';
 import type { Matrix } from '../matrix';
 import {
   arranged,
+  arrangement,
   chooseOrder,
   classes,
   goToClasses,
@@ -24,7 +25,6 @@ import {
   seenClasses,
   settledBaseline,
   settledPanes,
-  subjectPane,
 } from '../seen';
 import { subject } from '../state';
 
@@ -173,6 +173,7 @@ function ChangedRow({ one }: { one: ChangedConfusion }) {
   const grew = one.after > one.before;
   const word = one.before === 0 ? 'appeared' : one.after === 0 ? 'vanished' : grew ? 'grew' : 'shrank';
   const isShown = view.value === 'difference';
+  const rest = isShown && arrangement.value?.rest ? seenClasses.value.size - 1 : -1; // what is summed up is neither correct nor wrong
   return (
     <li class={one.significant ? '' : 'noise'}>
       <button type="button" onClick={() => (isShown ? goToPlaces(one) : goToClasses(one.trueClass, one.predictedClass))}>
@@ -183,7 +184,7 @@ function ChangedRow({ one }: { one: ChangedConfusion }) {
         </span>
         <small>
           {word}
-          {one.trueClass === one.predictedClass && one.trueClass !== subjectPane.value?.matrix?.rest && ', correct'}
+          {one.trueClass === one.predictedClass && one.trueClass !== rest && ', correct'}
           {!one.significant && (Number.isNaN(one.pValue) ? ', not tested: one of the two has no such samples' : ', may be noise')}
         </small>
       </button>
