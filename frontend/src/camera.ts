@@ -12,6 +12,10 @@ export interface Cell {
   readonly predictedClass: number;
 }
 
+export function isSameCell(a: Cell, b: Cell): boolean {
+  return a.trueClass === b.trueClass && a.predictedClass === b.predictedClass;
+}
+
 export const FIT: Camera = { x: 0, y: 0, k: 1 };
 const LARGEST_FITTED_CELL = 220;
 const LARGEST_ZOOMED_CELL = 96;

@@ -154,7 +154,13 @@ describe('united', () => {
 
   test('keeps the numbers of classes without names', () => {
     expect(united([])).toEqual({ size: 0, names: null });
-    expect(united([{ size: 3, names: null }, { size: 5, names: null }, { size: 2, names: null }])).toEqual({ size: 5, names: null }); // biome-ignore format: one line
+    expect(
+      united([
+        { size: 3, names: null },
+        { size: 5, names: null },
+        { size: 2, names: null },
+      ]),
+    ).toEqual({ size: 5, names: null });
     expect(united([{ size: 4, names: null }, named('cat', 'dog')])).toEqual(named('cat', 'dog', '2', '3'));
     expect(united([{ size: 1, names: null }, named('cat', 'dog')])).toEqual(named('cat', 'dog'));
   });
@@ -237,18 +243,32 @@ describe('matchingPairs', () => {
   const list = named('wildcat', 'dog', 'Cat', 'hot dog', 'a, b');
 
   test('are the pairs of the classes that each side is for, the very ones first', () => {
-    expect(matchingPairs(list, 'cat → dog', 9)).toEqual([[2, 1], [2, 3], [0, 1], [0, 3]]); // biome-ignore format: one line
-    expect(matchingPairs(list, 'DOG->wild', 9)).toEqual([[1, 0], [3, 0]]); // biome-ignore format: one line
+    expect(matchingPairs(list, 'cat → dog', 9)).toEqual([
+      [2, 1],
+      [2, 3],
+      [0, 1],
+      [0, 3],
+    ]);
+    expect(matchingPairs(list, 'DOG->wild', 9)).toEqual([
+      [1, 0],
+      [3, 0],
+    ]);
     expect(matchingPairs(list, 'dog, cat', 1)).toEqual([[1, 2]]);
     expect(matchingPairs({ size: 12, names: null }, '10, 3', 9)).toEqual([[10, 3]]);
-    expect(matchingPairs(list, 'a, b -> dog', 9)).toEqual([[4, 1], [4, 3]]); // biome-ignore format: one line
+    expect(matchingPairs(list, 'a, b -> dog', 9)).toEqual([
+      [4, 1],
+      [4, 3],
+    ]);
     expect(soughtClasses(list, 'wild -> dog')).toEqual([0, 1, 3]);
     expect(soughtClasses(list, 'dog')).toEqual([1, 3]);
     expect(soughtClasses(list, 'emu')).toEqual([]);
   });
 
   test('are never of one class, and none where a side is for none', () => {
-    expect(matchingPairs(list, 'dog → dog', 9)).toEqual([[1, 3], [3, 1]]); // biome-ignore format: one line
+    expect(matchingPairs(list, 'dog → dog', 9)).toEqual([
+      [1, 3],
+      [3, 1],
+    ]);
     for (const text of ['dog', 'dog →', '→ dog', 'dog → emu', 'dog → cat → dog', ''])
       expect(matchingPairs(list, text, 9)).toEqual([]);
   });

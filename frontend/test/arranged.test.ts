@@ -81,7 +81,12 @@ describe('an order', () => {
     await state.refresh();
     await seen.chooseOrder('support');
     const before = seen.pinned.value;
-    for (const of of [{ run: 'none', step: 1 }, { run: 'c', step: 1 }, { run: 'a', step: 77 }]) await seen.chooseOrder('recall', of); // biome-ignore format: one line
+    for (const of of [
+      { run: 'none', step: 1 },
+      { run: 'c', step: 1 },
+      { run: 'a', step: 77 },
+    ])
+      await seen.chooseOrder('recall', of);
     expect(seen.pinned.value).toBe(before);
     state.chooseRuns([]);
     await seen.chooseOrder('recall');

@@ -81,7 +81,14 @@ describe('what is drawn in a cell', () => {
       expect(new Set(found).size).toBe(4);
       if (runs > 1) for (const [i, rank] of found.entries()) expect(rank).toBeLessThanOrEqual(ranks(runs - 1)[i]);
     }
-    expect([2, 3, 11, 12, 39, 40].map((size) => glyphAt(size, 2))).toEqual(['pooled', 'stripes', 'stripes', 'bars', 'bars', 'numbers']); // biome-ignore format: one line
+    expect([2, 3, 11, 12, 39, 40].map((size) => glyphAt(size, 2))).toEqual([
+      'pooled',
+      'stripes',
+      'stripes',
+      'bars',
+      'bars',
+      'numbers',
+    ]);
   });
 });
 
@@ -199,8 +206,11 @@ describe('several cells a pixel', () => {
   });
 
   test('the larger of two values of one shade is seen', () => {
-    const [one, more] = [1000, 1001].map((count) => matrixFromCells(100, [[7, 90, count]])); // biome-ignore format: one line
-    for (const [first, second, slot] of [[one, more, 1], [more, one, 0]] as const) // biome-ignore format: one line
+    const [one, more] = [1000, 1001].map((count) => matrixFromCells(100, [[7, 90, count]]));
+    for (const [first, second, slot] of [
+      [one, more, 1],
+      [more, one, 0],
+    ] as const)
       expect(slotOf(drawn(10, FIT, pictureOf([first, second]))[10 + 9])).toBe(slot);
   });
 
@@ -312,7 +322,7 @@ describe('stripes', () => {
     expect(glyphAt(9, 4)).toBe('stripes');
     const cell = cellIn(pixels, 18, FIT, 2, 0, 1) as number[][];
     const shades = cell[0].map((color) => (slotOf(color) < 0 ? null : [slotOf(color), color & 255]));
-    expect(shades).toEqual([[0, 255], [0, 255], [1, 85], [1, 85], null, null, [3, 170], [3, 170], null]); // biome-ignore format: one line
+    expect(shades).toEqual([[0, 255], [0, 255], [1, 85], [1, 85], null, null, [3, 170], [3, 170], null]);
     for (const line of cell.slice(1, -1)) expect(line).toEqual(cell[0]);
   });
 });
@@ -323,7 +333,8 @@ describe('whatever the size of the cells', () => {
 
   test.each(sizes)('what is hidden is not drawn, cells of %d pixels', (size) => {
     const side = 10 * size;
-    const slots = (more: Partial<BarPicture>) => [...drawn(side, FIT, pictureOf([matrixFrom(counts)], more))].filter((color) => slotOf(color) === 0).length; // biome-ignore format: one line
+    const slots = (more: Partial<BarPicture>) =>
+      [...drawn(side, FIT, pictureOf([matrixFrom(counts)], more))].filter((color) => slotOf(color) === 0).length;
     const ground = new Uint32Array(side * side);
     drawGround(ground, side, gridOf(side, FIT, 10), palette, () => false);
     expect(slots({})).toBeGreaterThan(0);
@@ -368,7 +379,12 @@ describe('whatever the size of the cells', () => {
     };
 
     test('a part of the picture is that part of it, where cells are whole', () => {
-      for (const [row, column] of [[0, 0], [2, 3], [5, 5]]) expect(within(column * size, row * size)).toBeNull(); // biome-ignore format: one line
+      for (const [row, column] of [
+        [0, 0],
+        [2, 3],
+        [5, 5],
+      ])
+        expect(within(column * size, row * size)).toBeNull();
     });
 
     test('and where they are cut off', () => {

@@ -5,6 +5,7 @@ import {
   cellSize,
   constrained,
   FIT,
+  isSameCell,
   largestZoom,
   viewportSide,
   visibleClasses,
@@ -198,4 +199,15 @@ describe('withCellInView', () => {
     const camera = { x: -150, y: 0, k: 9.6 }; // cells of 96 pixels in 20
     expect(withCellInView(camera, { trueClass: 1, predictedClass: 1 }, 20, 2)).toEqual({ x: -150, y: -96, k: 9.6 });
   });
+});
+
+test('a cell is not its mirror image', () => {
+  const cell = { trueClass: 2, predictedClass: 5 };
+  expect(isSameCell(cell, { ...cell })).toBe(true);
+  for (const other of [
+    { trueClass: 5, predictedClass: 2 },
+    { ...cell, trueClass: 5 },
+    { ...cell, predictedClass: 2 },
+  ])
+    expect(isSameCell(cell, other)).toBe(false);
 });

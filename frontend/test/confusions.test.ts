@@ -109,7 +109,16 @@ describe('rankedChanges', () => {
   });
 
   test('the diagonal is no confusion unless it is asked for', () => {
-    const [before, after] = [[[5, 1], [0, 3]], [[9, 1], [2, 3]]].map(matrixFrom); // biome-ignore format: one line
+    const [before, after] = [
+      [
+        [5, 1],
+        [0, 3],
+      ],
+      [
+        [9, 1],
+        [2, 3],
+      ],
+    ].map(matrixFrom);
     const changes = changesBetween(before, after, 'counts');
     const cells = (...more: [] | [boolean]) =>
       rankedChanges(changes, 9, ...more).map(({ trueClass, predictedClass }) => [trueClass, predictedClass]);

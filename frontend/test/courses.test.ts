@@ -149,7 +149,15 @@ describe('linePoints', () => {
       const { steps, values } = courses;
       const cell = whole(draw, 0, 3);
       const expected = steps.map((step, i) => [step / 2, -values[cell * steps.length + i]]).filter(([, y]) => !Number.isNaN(y));
-      expect(linePoints(courses, cell, (value) => -value, (step) => step / 2, 20)).toEqual(expected); // biome-ignore format: one line
+      expect(
+        linePoints(
+          courses,
+          cell,
+          (value) => -value,
+          (step) => step / 2,
+          20,
+        ),
+      ).toEqual(expected);
     }
   });
 
@@ -211,5 +219,12 @@ test('the extent and the steps of several courses', () => {
     expect(stepRange(new Map(all.map((one, i) => [`run ${i}`, one])))).toEqual({ first: 0, last: Math.max(...steps) });
   }
   const later = { ...anyCourses(1, 2), steps: [3, 7] };
-  expect(stepRange(new Map([['a', later], ['b', { ...later, steps: [5, 6] }]]))).toEqual({ first: 3, last: 7 }); // biome-ignore format: one line
+  expect(
+    stepRange(
+      new Map([
+        ['a', later],
+        ['b', { ...later, steps: [5, 6] }],
+      ]),
+    ),
+  ).toEqual({ first: 3, last: 7 });
 });

@@ -106,7 +106,17 @@ describe('drawDifference', () => {
   });
 
   test('rows of classes that were never seen are hatched', () => {
-    const changes = changesBetween(matrixFrom([[1, 0], [0, 0]]), matrixFrom([[2, 0], [0, 0]]), 'counts'); // biome-ignore format: one line
+    const changes = changesBetween(
+      matrixFrom([
+        [1, 0],
+        [0, 0],
+      ]),
+      matrixFrom([
+        [2, 0],
+        [0, 0],
+      ]),
+      'counts',
+    );
     const pixels = drawn(60, FIT, pictureOf(changes, 2, { neverSeen: (row) => row === 1 }));
     expect(pixels.subarray(0, 29 * 60)).not.toContain(palette.hatch);
     expect(pixels.subarray(30 * 60)).toContain(palette.hatch);
@@ -132,7 +142,12 @@ describe('drawDifference', () => {
     });
 
     test('where it begins with the line between two cells', () => {
-      for (const [dx, dy] of [[8, 0], [0, 8], [17, 26]]) expect(within(9, dx, dy)).toBeNull(); // biome-ignore format: one line
+      for (const [dx, dy] of [
+        [8, 0],
+        [0, 8],
+        [17, 26],
+      ])
+        expect(within(9, dx, dy)).toBeNull();
     });
   });
 
@@ -184,8 +199,16 @@ describe('drawDifference', () => {
   test('in its own colors, more, less and noise look different', () => {
     for (const dark of [false, true]) {
       const changes = changesBetween(
-        matrixFrom([[500, 10, 500], [0, 0, 0], [0, 0, 0]]), // biome-ignore format: one line
-        matrixFrom([[500, 500, 10], [0, 0, 0], [0, 0, 0]]), // biome-ignore format: one line
+        matrixFrom([
+          [500, 10, 500],
+          [0, 0, 0],
+          [0, 0, 0],
+        ]),
+        matrixFrom([
+          [500, 500, 10],
+          [0, 0, 0],
+          [0, 0, 0],
+        ]),
         'counts',
       );
       const pixels = drawn(90, FIT, pictureOf(changes, 3, { ramps: divergingRamps(dark), palette: paletteOf('viridis', dark) }));

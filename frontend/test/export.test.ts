@@ -134,8 +134,25 @@ describe('tables', () => {
 
   test('of the cells of several runs have the run and its step first', () => {
     const list = named(2);
-    const [one, two] = [matrixFrom([[3, 1], [0, 2]]), matrixFrom([[0, 5], [0, 0]])]; // biome-ignore format: one line
-    const [header, ...rows] = rowsOf(cellTableOfRuns([{ run: 'a', step: 4, matrix: one }, { run: 'b', step: 3, matrix: two }], list)); // biome-ignore format: one line
+    const [one, two] = [
+      matrixFrom([
+        [3, 1],
+        [0, 2],
+      ]),
+      matrixFrom([
+        [0, 5],
+        [0, 0],
+      ]),
+    ];
+    const [header, ...rows] = rowsOf(
+      cellTableOfRuns(
+        [
+          { run: 'a', step: 4, matrix: one },
+          { run: 'b', step: 3, matrix: two },
+        ],
+        list,
+      ),
+    );
     expect(header).toEqual(['run', 'step', ...rowsOf(cellTable(one, list))[0]]);
     expect(rows.map((row) => row.slice(0, 5))).toEqual([
       ['a', 4, list.names[0], list.names[0], 3],
@@ -216,7 +233,12 @@ describe('tables', () => {
 
   test('of the changes have every cell, what is more than noise first, then by size', () => {
     const list = named(6);
-    const changeOf = { counts: 'change', true: 'change_of_share_of_true', pred: 'change_of_share_of_predicted', all: 'change_of_share_of_all' }; // biome-ignore format: one line
+    const changeOf = {
+      counts: 'change',
+      true: 'change_of_share_of_true',
+      pred: 'change_of_share_of_predicted',
+      all: 'change_of_share_of_all',
+    };
     let significant = 0;
     for (const normalize of NORMALIZATIONS) {
       const [before, after] = [randomCounts(draw, 6, 0.8), randomCounts(draw, 6, 0.8)];
@@ -244,16 +266,38 @@ describe('tables', () => {
   });
 
   test('as JSON are objects with what they are of, null where undefined', () => {
-    const rows = [['a', 'b'], ['=x', Number.NaN], ['', 0.5]]; // biome-ignore format: one line
+    const rows = [
+      ['a', 'b'],
+      ['=x', Number.NaN],
+      ['', 0.5],
+    ];
     const read = JSON.parse(textOf(tableJsonOf(tableOf(rows), SOURCE)));
-    expect(read).toEqual({ ...SOURCE, rows: [{ a: '=x', b: null }, { a: '', b: 0.5 }] }); // biome-ignore format: one line
+    expect(read).toEqual({
+      ...SOURCE,
+      rows: [
+        { a: '=x', b: null },
+        { a: '', b: 0.5 },
+      ],
+    });
   });
 
   test('of classes without names have their numbers', () => {
-    const matrix = matrixFrom([[1, 2], [0, 3]]); // biome-ignore format: one line
+    const matrix = matrixFrom([
+      [1, 2],
+      [0, 3],
+    ]);
     const list = { size: 2, names: null };
-    expect(rowsOf(denseTable(matrix, list))).toEqual([['true\\predicted', '0', '1'], ['0', 1, 2], ['1', 0, 3]]); // biome-ignore format: one line
-    expect(rowsOf(cellTable(matrix, list)).map((row) => row.slice(0, 3))).toEqual([['true_class', 'predicted_class', 'count'], ['0', '0', 1], ['0', '1', 2], ['1', '1', 3]]); // biome-ignore format: one line
+    expect(rowsOf(denseTable(matrix, list))).toEqual([
+      ['true\\predicted', '0', '1'],
+      ['0', 1, 2],
+      ['1', 0, 3],
+    ]);
+    expect(rowsOf(cellTable(matrix, list)).map((row) => row.slice(0, 3))).toEqual([
+      ['true_class', 'predicted_class', 'count'],
+      ['0', '0', 1],
+      ['0', '1', 2],
+      ['1', '1', 3],
+    ]);
     expect(rowsOf(classTable(matrix, list)).map(([name]) => name)).toEqual(['class', '0', '1']);
   });
 });

@@ -62,19 +62,38 @@ describe('scan', () => {
   test('visits the matrices in the order that is asked for, and passes over what is none', async () => {
     const series = await seriesNow();
     const found: number[][] = [];
-    await scan(series, [40, 0, 10, 3], () => true, async (step, matrix) => void found.push([step, countOf(matrix)])); // biome-ignore format: one line
-    expect(found).toEqual([[40, 40], [0, 0], [3, 3]]); // biome-ignore format: one line
-    await scan(series, [], () => true, async () => expect.unreachable()); // biome-ignore format: one line
+    await scan(
+      series,
+      [40, 0, 10, 3],
+      () => true,
+      async (step, matrix) => void found.push([step, countOf(matrix)]),
+    );
+    expect(found).toEqual([
+      [40, 40],
+      [0, 0],
+      [3, 3],
+    ]);
+    await scan(
+      series,
+      [],
+      () => true,
+      async () => expect.unreachable(),
+    );
   });
 
   test('waits for each visit', async () => {
     const series = await seriesNow();
     let inside = 0;
-    await scan(series, STEPS, () => true, async () => {
-      expect(++inside).toBe(1);
-      await new Promise((resolve) => setTimeout(resolve));
-      inside--;
-    }); // biome-ignore format: one line
+    await scan(
+      series,
+      STEPS,
+      () => true,
+      async () => {
+        expect(++inside).toBe(1);
+        await new Promise((resolve) => setTimeout(resolve));
+        inside--;
+      },
+    );
   });
 
   test('lets the page do other things where it takes its time, even if all is there', async () => {
@@ -84,7 +103,12 @@ describe('scan', () => {
       clock(milliseconds);
       const page = turns();
       const at: number[] = [];
-      await scan(series, STEPS, () => true, async () => void at.push(page.count)); // biome-ignore format: one line
+      await scan(
+        series,
+        STEPS,
+        () => true,
+        async () => void at.push(page.count),
+      );
       page.stop();
       vi.restoreAllMocks();
       return new Set(at).size;
@@ -98,7 +122,12 @@ describe('scan', () => {
     for (const step of STEPS) await series.load(step);
     clock(milliseconds);
     const found: number[] = [];
-    await scan(series, STEPS, () => found.length < 2, async (step) => void found.push(step)); // biome-ignore format: one line
+    await scan(
+      series,
+      STEPS,
+      () => found.length < 2,
+      async (step) => void found.push(step),
+    );
     expect(found).toEqual([0, 3]);
   });
 
@@ -108,7 +137,12 @@ describe('scan', () => {
     const release = server.hold(() => true);
     let wanted = true;
     const found: number[] = [];
-    const scanning = scan(series, STEPS, () => wanted, async (step) => void found.push(step)); // biome-ignore format: one line
+    const scanning = scan(
+      series,
+      STEPS,
+      () => wanted,
+      async (step) => void found.push(step),
+    );
     await until(() => expect(server.asked).toHaveLength(2));
     wanted = false;
     release();
@@ -121,7 +155,14 @@ describe('scan', () => {
     const series = await seriesNow();
     await series.load(0);
     server.failure = () => ({ status: 500, text: 'out of order' });
-    await expect(scan(series, STEPS, () => true, async () => undefined)).rejects.toThrow('out of order'); // biome-ignore format: one line
+    await expect(
+      scan(
+        series,
+        STEPS,
+        () => true,
+        async () => undefined,
+      ),
+    ).rejects.toThrow('out of order');
   });
 });
 
@@ -137,7 +178,9 @@ describe('the histories of the chosen runs', () => {
 
   /** Run by run the steps that are summarized, and the accuracies by which log() tells them apart. */
   const told = () =>
-    Object.fromEntries([...state.histories.value].map(([run, of]) => [run, [...of].map(([step, one]) => [step, one.metrics.accuracy])])); // biome-ignore format: one line
+    Object.fromEntries(
+      [...state.histories.value].map(([run, of]) => [run, [...of].map(([step, one]) => [step, one.metrics.accuracy])]),
+    );
   const expected = (...steps: number[]) => steps.map((step) => [step, 13 / (13 + step)]);
 
   test('hold a summary of every step', async () => {

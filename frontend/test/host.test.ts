@@ -71,7 +71,14 @@ describe('onDarkMode', () => {
 
   test.each([
     ['alone', null],
-    ['in a page of another origin', Object.defineProperty({}, 'document', { get: () => { throw new DOMException('blocked'); } })], // biome-ignore format: one line
+    [
+      'in a page of another origin',
+      Object.defineProperty({}, 'document', {
+        get: () => {
+          throw new DOMException('blocked');
+        },
+      }),
+    ],
   ])('follows the preference of the reader, %s', (_where, parent) => {
     let changed = () => {};
     const preference = { matches: true, addEventListener: (_type: string, listener: () => void) => (changed = listener) };
@@ -99,7 +106,14 @@ describe('runFilter', () => {
   });
 
   test('is empty where the page around may not be looked at', () => {
-    stubWindow({}, Object.defineProperty({}, 'document', { get: () => { throw new DOMException('blocked'); } })); // biome-ignore format: one line
+    stubWindow(
+      {},
+      Object.defineProperty({}, 'document', {
+        get: () => {
+          throw new DOMException('blocked');
+        },
+      }),
+    );
     expect(runFilter()).toBe('');
   });
 });
@@ -164,7 +178,11 @@ describe('linkStorage', () => {
     });
   });
 
-  const BLOCKED = Object.defineProperty({}, 'tensorboard', { get: () => { throw new DOMException('blocked'); } }); // biome-ignore format: one line
+  const BLOCKED = Object.defineProperty({}, 'tensorboard', {
+    get: () => {
+      throw new DOMException('blocked');
+    },
+  });
   const OLD = { tensorboard: { tf_storage: { getString: () => 'x' } } };
 
   describe.each([
@@ -200,7 +218,9 @@ describe('linkStorage', () => {
   test('is nowhere in a notebook, whose cells have no address', () => {
     const { page } = pageAt('');
     const location = { ...page.location, protocol: 'about:', href: 'about:srcdoc' };
-    const replaceState = () => { throw new DOMException('another address'); }; // biome-ignore format: one line
+    const replaceState = () => {
+      throw new DOMException('another address');
+    };
     stubWindow({ ...page, location, history: { replaceState } }, BLOCKED);
     expect(isInNotebook()).toBe(true);
     const storage = linkStorage();

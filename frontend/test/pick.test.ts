@@ -56,8 +56,18 @@ test('of many cells a pixel, the one that is pointed at is the one whose color i
 
 test('a change that is more than noise is told wherever it is seen', () => {
   const [n, side] = [900, 90];
-  const before = matrixFromCells(n, [[100, 100, 500], [100, 700, 20], [400, 30, 7], [400, 400, 9]]); // biome-ignore format: one line
-  const after = matrixFromCells(n, [[100, 100, 200], [100, 700, 320], [400, 30, 8], [400, 400, 9]]); // biome-ignore format: one line
+  const before = matrixFromCells(n, [
+    [100, 100, 500],
+    [100, 700, 20],
+    [400, 30, 7],
+    [400, 400, 9],
+  ]);
+  const after = matrixFromCells(n, [
+    [100, 100, 200],
+    [100, 700, 320],
+    [400, 30, 8],
+    [400, 400, 9],
+  ]);
   const changes = changesBetween(before, after, 'counts');
   const ramps = divergingRamps(false);
   const picture = {
@@ -85,7 +95,7 @@ test('a change that is more than noise is told wherever it is seen', () => {
 
 test('of several runs, the cell with the largest bar is told', () => {
   const [n, side] = [600, 60];
-  const [one, two] = [matrixFromCells(n, [[12, 305, 4]]), matrixFromCells(n, [[17, 302, 9]])]; // biome-ignore format: one line
+  const [one, two] = [matrixFromCells(n, [[12, 305, 4]]), matrixFromCells(n, [[17, 302, 9]])];
   const scale = scaleOf(extentOf(two, 'counts'), 'linear');
   const runs = [one, two].map((matrix) => ({ matrix, ramp: palette.wrong }));
   const shared = {

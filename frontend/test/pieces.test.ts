@@ -21,7 +21,13 @@ describe('inSlices', () => {
 
   test('gives the result, and tells every progress on the way', async () => {
     const told: number[] = [];
-    expect(await inSlices(counted(4, []), () => true, (progress) => told.push(progress))).toBe('done'); // biome-ignore format: one line
+    expect(
+      await inSlices(
+        counted(4, []),
+        () => true,
+        (progress) => told.push(progress),
+      ),
+    ).toBe('done');
     expect(told).toEqual([0.25, 0.5, 0.75, 1]);
   });
 
@@ -29,7 +35,11 @@ describe('inSlices', () => {
     clock(5);
     const page = turns();
     const at: number[] = [];
-    await inSlices(counted(30, []), () => true, () => at.push(page.count)); // biome-ignore format: one line
+    await inSlices(
+      counted(30, []),
+      () => true,
+      () => at.push(page.count),
+    );
     page.stop();
     const slices = new Set(at).size;
     expect(slices).toBeGreaterThan(5);

@@ -120,10 +120,13 @@ describe('the cell that is told of', () => {
   });
 
   test('is none where there are fewer classes', () => {
-    for (const [trueClass, predictedClass] of [[3, 0], [0, 3]]) {
+    for (const [trueClass, predictedClass] of [
+      [3, 0],
+      [0, 3],
+    ]) {
       state.cursor.value = { trueClass, predictedClass, run: 'a' };
       expect(told()).toBeNull();
-    } // biome-ignore format: one line
+    }
   });
 });
 
@@ -245,7 +248,10 @@ describe('the changes since the baseline', () => {
     }
     await seen.chooseOrder('support');
     const order = [...(seen.pinned.value?.classes ?? [])];
-    const ordered = arrangedCounts(before, order.map((index) => aligned[index])); // biome-ignore format: one line
+    const ordered = arrangedCounts(
+      before,
+      order.map((index) => aligned[index]),
+    );
     expect(seen.changes.value).toEqual(changesBetween(matrixFrom(ordered), matrixFrom(arrangedCounts(after, order)), 'all'));
     expect(seen.baselinePane.value).toMatchObject({ run: 'b', step: 1 });
   });
@@ -273,7 +279,10 @@ describe('the changes since the baseline', () => {
     await page.show('a', 'b');
     const has = (run: string) => [0, 1, 2].map((index) => seen.hasClass(run, index));
     expect(seen.classes.value.names).toEqual(['ant', 'bee', 'cat']);
-    expect([has('a'), has('b')]).toEqual([[true, true, false], [true, true, true]]); // biome-ignore format: one line
+    expect([has('a'), has('b')]).toEqual([
+      [true, true, false],
+      [true, true, true],
+    ]);
   });
 });
 
@@ -333,7 +342,17 @@ describe('the courses of cells', () => {
     server.log('val', 'a', 2, golden('damaged'), 99);
     await state.refresh();
     const found = await seen.loadCourses(CELLS, () => true);
-    expect([...(found?.get('a')?.counts ?? [])].map(Number.isNaN)).toEqual([false, true, false, false, true, false, false, true, false]); // biome-ignore format: one line
+    expect([...(found?.get('a')?.counts ?? [])].map(Number.isNaN)).toEqual([
+      false,
+      true,
+      false,
+      false,
+      true,
+      false,
+      false,
+      true,
+      false,
+    ]);
   });
 
   test('are of the runs that there are', async () => {
@@ -388,7 +407,13 @@ describe('what the choices ask for', () => {
   test('what tells of few cells follows at once, of many when one stays', async () => {
     const n = 20_001;
     await page.log('a', 1, anyCounts(3));
-    for (const step of [2, 3]) server.log('val', 'a', step, await sealed({ type: 'matrix', num_classes: n, cells: 0, dtype: 'int64' }, new Uint8Array(n).fill(step))); // biome-ignore format: one line
+    for (const step of [2, 3])
+      server.log(
+        'val',
+        'a',
+        step,
+        await sealed({ type: 'matrix', num_classes: n, cells: 0, dtype: 'int64' }, new Uint8Array(n).fill(step)),
+      );
     await page.show('a');
     for (const step of [2, 1]) await page.goTo(step);
     vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] });

@@ -194,7 +194,9 @@ describe('SvgContext', () => {
       const svg = new SvgContext(10, 10, 'white');
       svg.fillText(text, 0, 0);
       const [{ text: found }] = shapesIn(svg);
-      expect(found.replaceAll('\ufffd', '')).toBe([...text].filter((letter) => found.includes(letter) && letter !== '\ufffd').join('')); // biome-ignore format: one line
+      expect(found.replaceAll('\ufffd', '')).toBe(
+        [...text].filter((letter) => found.includes(letter) && letter !== '\ufffd').join(''),
+      );
       expect([...found]).toHaveLength([...text].length);
     }
   });
@@ -261,7 +263,12 @@ describe('SvgContext', () => {
           case 1: {
             const quarter = whole(draw, -3, 3);
             svg.rotate((quarter * Math.PI) / 2);
-            const [cos, sin] = [[1, 0], [0, 1], [-1, 0], [0, -1]][(quarter + 4) % 4]; // biome-ignore format: one line
+            const [cos, sin] = [
+              [1, 0],
+              [0, 1],
+              [-1, 0],
+              [0, -1],
+            ][(quarter + 4) % 4];
             move = ([x, y]) => before([x * cos - y * sin, x * sin + y * cos]);
             break;
           }
@@ -308,7 +315,15 @@ describe('SvgContext', () => {
     ];
     const before = style();
     svg.save();
-    Object.assign(svg, { fillStyle: 'a', strokeStyle: 'b', lineWidth: 9, globalAlpha: 0.5, font: 'c', textAlign: 'right', textBaseline: 'middle' }); // biome-ignore format: one line
+    Object.assign(svg, {
+      fillStyle: 'a',
+      strokeStyle: 'b',
+      lineWidth: 9,
+      globalAlpha: 0.5,
+      font: 'c',
+      textAlign: 'right',
+      textBaseline: 'middle',
+    });
     svg.save();
     svg.fillStyle = 'd';
     svg.restore();
@@ -331,7 +346,12 @@ describe('SvgContext', () => {
       svg.fillRect(6, 7, 8, 9);
     }
     const shapes = shapesIn(svg);
-    expect(shapes.map(({ at }) => at([0, 0]))).toEqual([[15, 20], [10, 20], [15, 20], [10, 20]]); // biome-ignore format: one line
+    expect(shapes.map(({ at }) => at([0, 0]))).toEqual([
+      [15, 20],
+      [10, 20],
+      [15, 20],
+      [10, 20],
+    ]);
     expect(shapes.map(({ clip }) => clip && [...clip.at([0, 0]), ...numbersIn(clip.path)])).toEqual([
       [10, 20, 0, 0, 30, 30, -30],
       null,

@@ -1,7 +1,7 @@
 // The course of single confusions as small charts, where there are too many classes for a course in each cell.
 
 import { useEffect, useLayoutEffect, useRef } from 'preact/hooks';
-import type { Cell } from '../camera';
+import { type Cell, isSameCell } from '../camera';
 import { type Courses, linePoints, stepRange } from '../courses';
 import { exactCount, nameOf, percent, shareOf, shortValue } from '../format';
 import { dark, normalize } from '../look';
@@ -83,7 +83,7 @@ export function Cards({ cells, goneTo, courses: of, stale }: CardsProps) {
           <li key={`${cell.trueClass} ${cell.predictedClass}`}>
             <button
               type="button"
-              aria-current={at?.trueClass === cell.trueClass && at.predictedClass === cell.predictedClass}
+              aria-current={at !== null && isSameCell(at, cell)}
               onClick={() => goToClasses(classAt(cell.trueClass), classAt(cell.predictedClass))}
             >
               <span class="names" title={`true ${names[0]}, predicted ${names[1]}`}>

@@ -11,7 +11,8 @@ import { panes, scale, seenClasses, told } from '../seen';
 import { runSlots } from '../state';
 import { Pair, Tooltip } from './cursor';
 import { paintNumbers } from './heatmap';
-import { INK, panelsIn, Sheet } from './sheet';
+import { panelsIn } from './layout';
+import { INK, Sheet } from './sheet';
 import { measureIn, type Painter, painting } from './surface';
 
 export function Compare({ width, height }: { width: number; height: number }) {

@@ -9,7 +9,8 @@ import { dark } from '../look';
 import { cutInTheMiddle, LABEL_SIZE } from '../marks';
 import { told } from '../seen';
 import { camera, cursor, hover } from '../state';
-import { INK, type Layout, PAD } from './sheet';
+import { type Layout, PAD } from './layout';
+import { INK } from './sheet';
 import { FONT, measureIn, sized } from './surface';
 
 /** A smaller cell is framed from outside, or the frame would hide it. */

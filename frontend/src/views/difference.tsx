@@ -12,7 +12,8 @@ import { baselinePane, changes, seenClasses, subjectPane, told } from '../seen';
 import type { Changes } from '../significance';
 import { Pair, Tooltip } from './cursor';
 import { paintNumbers } from './heatmap';
-import { panelsIn, Sheet } from './sheet';
+import { panelsIn } from './layout';
+import { Sheet } from './sheet';
 import { measureIn, type Painter, painting } from './surface';
 
 /** The room for the heading, which takes two lines in a narrow window. */

@@ -12,7 +12,8 @@ import { drawCells, type Picture, standingOut } from '../raster';
 import { extent, type Pane, panes, scale, seenClasses, told } from '../seen';
 import { subject } from '../state';
 import { Pair, Tooltip } from './cursor';
-import { GAP, INK, type Layout, MANY, panelsIn, Sheet } from './sheet';
+import { GAP, type Layout, panelsIn } from './layout';
+import { INK, MANY, Sheet } from './sheet';
 import { FONT, type Memory, measureIn, type Painter, painting, type Surface } from './surface';
 
 const PROBLEM_WIDTH = 360;

@@ -11,7 +11,7 @@ import { Compare } from './compare';
 import { Difference, headRoom } from './difference';
 import { Gallery } from './gallery';
 import { Heatmaps } from './heatmap';
-import { panelsIn } from './sheet';
+import { panelsIn } from './layout';
 import { Timeline } from './timeline';
 
 const ZOOM_STEP = 1.5;

@@ -5,7 +5,7 @@ import { constrained, FIT } from '../camera';
 import { dark } from '../look';
 import { seenClasses } from '../seen';
 import { camera } from '../state';
-import type { Layout } from './sheet';
+import type { Layout } from './layout';
 import { type Paint, sized } from './surface';
 
 const LARGEST = 110;

@@ -3,7 +3,7 @@
 import { computed, effect, signal, untracked } from '@preact/signals';
 import { useEffect, useMemo, useRef } from 'preact/hooks';
 import type { ClassList } from '../arrange';
-import { type Camera, type Cell, cellSize } from '../camera';
+import { type Camera, type Cell, cellSize, isSameCell } from '../camera';
 import { rankedConfusions } from '../confusions';
 import {
   type CoursePicture,
@@ -25,15 +25,14 @@ import { loadCourses, panes, seenClasses, subjectPane, told } from '../seen';
 import { chosenRuns, cursor, runSlots, series, step } from '../state';
 import { Cards } from './cards';
 import { Pair, Tooltip } from './cursor';
-import { INK, panelsIn, Sheet } from './sheet';
+import { panelsIn } from './layout';
+import { INK, Sheet } from './sheet';
 import { type Painter, painting, type Surface, strokeLine } from './surface';
 
 /** More classes than this and cells are too small for a course. */
 const MOST_CLASSES = 40;
 const CARDS = 24;
 const NO_EXTENT = { correct: { least: 0, most: 0 }, wrong: { least: 0, most: 0 } };
-
-const isSame = (a: Cell, b: Cell) => a.trueClass === b.trueClass && a.predictedClass === b.predictedClass;
 
 /** Of which cells the courses are wanted. */
 interface Wanted {
@@ -108,11 +107,11 @@ export function Timeline({ width, height }: { width: number; height: number }) {
 /** The last cell of these classes that was gone to, unless it is among those that are shown anyway. */
 function useGoneTo(cells: readonly Cell[], list: ClassList): Cell | null {
   const last = useRef<{ list: ClassList; cell: Cell } | null>(null);
-  const isShown = (one: Cell) => cells.some((cell) => isSame(cell, one));
+  const isShown = (one: Cell) => cells.some((cell) => isSameCell(cell, one));
   const at = cursor.value;
   if (!at || last.current?.list !== list) last.current = null; // its places are those of other classes now
   const isOther = at && Math.max(at.trueClass, at.predictedClass) < list.size && !isShown(at);
-  if (isOther && !(last.current && isSame(last.current.cell, at))) last.current = { list, cell: at };
+  if (isOther && !(last.current && isSameCell(last.current.cell, at))) last.current = { list, cell: at };
   return last.current && !isShown(last.current.cell) ? last.current.cell : null;
 }
 
