@@ -30,7 +30,8 @@ export interface BarPicture {
 const BARS_FROM = 12;
 const STRIPES_FROM = 3;
 const NUMBERS_FROM = 11;
-const FONT_SIZE = 10;
+/** Of numbers, the largest that fits. */
+const FONT_SIZES = [10, 9, 8];
 /** The place of a bar's color in the ramp of its run. */
 const BAR = 200;
 
@@ -168,29 +169,26 @@ export function barNumbers(side: number, camera: Camera, picture: BarPicture, in
         const of = denominator(matrix, normalize, row, column);
         if (count === 0 || of === 0 || (row !== column && count < hideBelow)) continue;
         const text = normalize === 'counts' ? compactCount(count) : shortValue(count / of, normalize);
-        const width = measure(text);
-        if (width > size - 8) continue;
         const y = camera.y + row * size + 1 + ((slot + 0.5) * (size - 3)) / runs.length;
-        // At the end of the cell, or at the end of a bar that is so long that it would reach into the number.
         const scale = scaleOf(row);
-        const long = ((size - 3) * (row === column ? scale.correct(count / of) : scale.wrong(count / of))) / 255;
-        const isBeside = long < size - width - 6;
-        if (!isBeside && long < width + 4) continue; // it would stand in two places
-        const end = isBeside ? size - 4 : Math.min(long, size - 4) - 2;
-        numbers.push({
-          text,
-          x: camera.x + column * size + end - width / 2,
-          y,
-          font: FONT_SIZE,
-          ink: isBeside ? ink : inkOn(ramp[BAR]),
-        });
+        const bar = ((size - 3) * (row === column ? scale.correct(count / of) : scale.wrong(count / of))) / 255;
+        for (const font of FONT_SIZES) {
+          const width = (measure(text) * font) / FONT_SIZES[0];
+          // At the end of the cell, or at the end of a bar that is so long that it would reach into the number; never half on a bar.
+          const isBeside = bar + width <= size - 6;
+          const room = isBeside ? size - 4 : Math.min(bar, size - 4);
+          if (room < width + 2) continue;
+          const end = isBeside ? room : Math.max(width + 2, room - 2);
+          numbers.push({ text, x: camera.x + column * size + end - width / 2, y, font, ink: isBeside ? ink : inkOn(ramp[BAR]) });
+          break;
+        }
       }
     }
   }
   return numbers;
 }
 
-export const BAR_FONT_SIZE = FONT_SIZE;
+export const BAR_FONT_SIZE = FONT_SIZES[0];
 
 /** The solid color of a run, as its bars have it. */
 export function runCss(ramp: Ramp): string {

@@ -43,8 +43,9 @@ export interface Sighting extends Example {
 export const exampleSteps = signal<ReadonlyMap<string, SeriesInfo>>(new Map());
 const loaded = signal<ReadonlyMap<string, Loaded>>(new Map());
 /** How many confusions the gallery has, and how many examples of each. */
-export const galleryRows = signal(10);
-export const galleryColumns = signal(6);
+export const USUALLY_LISTED = { rows: 10, columns: 5 };
+export const galleryRows = signal(USUALLY_LISTED.rows);
+export const galleryColumns = signal(USUALLY_LISTED.columns);
 /** At most so many of either. */
 export const MOST_LISTED = 50;
 

@@ -2,7 +2,7 @@
 
 import { batch, effect, type Signal } from '@preact/signals';
 import { FIT } from './camera';
-import { galleryColumns, galleryRows, listable } from './gallery';
+import { galleryColumns, galleryRows, listable, USUALLY_LISTED } from './gallery';
 import { type LinkStorage, linkStorage, runFilter } from './host';
 import { restore } from './loading';
 import * as look from './look';
@@ -50,8 +50,8 @@ export function encodeView(exactly = false): string {
   put('since', state.baselineStep.value, 'previous');
   const { column, down } = look.classSorting.value;
   if (column) put('sort', `${column}${down ? ' down' : ''}`);
-  put('rows', galleryRows.value, 10);
-  put('columns', galleryColumns.value, 6);
+  put('rows', galleryRows.value, USUALLY_LISTED.rows);
+  put('columns', galleryColumns.value, USUALLY_LISTED.columns);
   put('wide', look.isWide.value ? 'yes' : null);
   put('runs', state.runPattern.value, runFilter());
   const cell = state.cursor.value;
@@ -85,8 +85,8 @@ async function lookAt(text: string): Promise<void> {
     look.hideDiagonal.value = get('diagonal') === 'hidden';
     const [column, down] = (get('sort') ?? '').split(' ');
     look.classSorting.value = { column: one(column, [null, ...look.CLASS_COLUMNS]), down: down === 'down' };
-    galleryRows.value = listable(finite(get('rows')) ?? 10);
-    galleryColumns.value = listable(finite(get('columns')) ?? 6);
+    galleryRows.value = listable(finite(get('rows')) ?? USUALLY_LISTED.rows);
+    galleryColumns.value = listable(finite(get('columns')) ?? USUALLY_LISTED.columns);
     look.isWide.value = get('wide') === 'yes';
     state.runPattern.value = get('runs') ?? runFilter();
     state.wantedSubject.value = get('subject');

@@ -109,7 +109,7 @@ async function lookAround(): Promise<void> {
   await until(() => expect(state.loading.value).toBe(false));
   seen.view.value = any('matrix', 'compare', 'difference', 'timeline', 'gallery');
   gallery.galleryRows.value = any(10, 1, 50);
-  gallery.galleryColumns.value = any(6, 32);
+  gallery.galleryColumns.value = any(5, 32);
   seen.normalize.value = any('counts', 'true', 'pred', 'all');
   seen.color.value = any('linear', 'log');
   seen.paletteName.value = any('blue-orange', 'green-red', 'cividis', 'viridis');

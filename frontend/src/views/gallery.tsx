@@ -52,18 +52,20 @@ export function Gallery() {
               </h3>
               <div class="row">
                 {found && <Strip shelf={now} examples={found.examples} most={galleryColumns.value} />}
-                {exemplars.map(({ index, examples }) => (
-                  <div key={index} class="exemplar">
-                    <small>
-                      exemplar of <bdi>{nameOf(names, index)}</bdi>
-                    </small>
-                    {examples.length > 0 ? (
-                      <Strip shelf={now} examples={examples} most={1} />
-                    ) : (
-                      <span class="note">none kept</span>
-                    )}
-                  </div>
-                ))}
+                <div class="both">
+                  {exemplars.map(({ index, examples }) => (
+                    <div key={index} class="exemplar">
+                      <small>
+                        exemplar of <bdi>{nameOf(names, index)}</bdi>
+                      </small>
+                      {examples.length > 0 ? (
+                        <Strip shelf={now} examples={examples} most={1} />
+                      ) : (
+                        <span class="note">none kept</span>
+                      )}
+                    </div>
+                  ))}
+                </div>
               </div>
             </li>
           );

@@ -123,9 +123,7 @@ function Diverging() {
         <i class="swatch" style={{ background: toCss(ramps.noise[170]) }} />
         may be noise, or not tested
       </span>
-      <small>
-        two-proportion test, at most 5% of findings false (Benjamini-Hochberg){isPooled && '; findings are drawn larger'}
-      </small>
+      <small>two-proportion test, 5% level (Benjamini-Hochberg){isPooled && '; findings are drawn larger'}</small>
     </>
   );
 }
