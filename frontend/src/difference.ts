@@ -8,7 +8,7 @@ import type { Normalize } from './matrix';
 import { inkOn, type Palette, type Ramp } from './palette';
 import { largestOf, type Pick } from './pick';
 import type { Work } from './pieces';
-import type { Changes } from './significance';
+import type { Changes, OnAndOff } from './significance';
 
 /** More and less, each from faint to full, and the same in grey. */
 export interface DivergingRamps {
@@ -20,6 +20,8 @@ export interface DivergingRamps {
 export interface DifferencePicture {
   readonly numClasses: number;
   readonly changes: Changes;
+  /** The changes that have the full color. */
+  readonly most: OnAndOff;
   readonly ramps: DivergingRamps;
   readonly palette: Palette;
   readonly normalize: Normalize;
@@ -28,10 +30,10 @@ export interface DifferencePicture {
 }
 
 /** How large a change is beside the largest of its kind, from 1 to 255; 0 where there is none, or none that is defined. */
-function placeOf(i: number, { changes, log }: DifferencePicture): number {
+function placeOf(i: number, { changes, most, log }: DifferencePicture): number {
   const change = Math.abs(changes.difference[i]);
   if (!(change > 0)) return 0;
-  const t = Math.min(1, change / (changes.rows[i] === changes.cols[i] ? changes.most.correct : changes.most.wrong));
+  const t = Math.min(1, change / (changes.rows[i] === changes.cols[i] ? most.correct : most.wrong));
   return Math.max(1, Math.round(255 * (log ? Math.log1p(t * 50) / Math.log1p(50) : t)));
 }
 

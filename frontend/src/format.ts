@@ -3,11 +3,13 @@
 import type { Cell } from './camera';
 import { countAt, denominator, type Matrix, type Normalize } from './matrix';
 
-const EXACT = new Intl.NumberFormat('en-US', { maximumFractionDigits: 6 });
+const WHOLE = new Intl.NumberFormat('en-US');
+/** Of sums of weights: what is behind is their noise. */
+const SIX_DIGITS = new Intl.NumberFormat('en-US', { maximumSignificantDigits: 6 });
 const COMPACT = new Intl.NumberFormat('en-US', { notation: 'compact', maximumSignificantDigits: 3 });
 
 export function exactCount(count: number): string {
-  return isTiny(count) ? String(count) : EXACT.format(count);
+  return isTiny(count) ? String(count) : (Math.abs(count) < 1e5 ? SIX_DIGITS : WHOLE).format(count);
 }
 
 export function compactCount(count: number): string {

@@ -21,12 +21,12 @@ import { changesOf } from './comparisons';
 import type { Courses } from './courses';
 import { scan } from './history';
 import { loadAside, namesFor } from './loading';
-import { type ColorRange, color, fixedExtent, normalize, panelTab, range } from './look';
+import { type ColorRange, color, fixedExtent, normalize, panelTab, range, view } from './look';
 import { countAt, denominator, type Extent, isLarge, type Matrix, shareExtents } from './matrix';
 import { type OrderName, orderOf, similarity } from './order';
 import { breath, finished, inSlices, type Work } from './pieces';
 import { scaleOf, sharedExtent, widest } from './scale';
-import type { Changes } from './significance';
+import type { Changes, OnAndOff } from './significance';
 import {
   baseline,
   camera,
@@ -204,17 +204,32 @@ const extentNow = computed(() =>
   ),
 );
 
+/** Whether colors are held as they were chosen, for values of this normalization. */
+export const isFixed = computed(() => range.value === 'fixed' && fixedExtent.value?.of === normalize.value);
+
 /** From which value to which colors go. */
 export const extent = computed<Extent>(() => {
-  if (range.value === 'fixed' && fixedExtent.value?.of === normalize.value) return fixedExtent.value;
+  if (isFixed.value && fixedExtent.value) return fixedExtent.value;
   if (range.value !== 'steps') return extentNow.value;
   const all = chosenRuns.value.flatMap((run) => [...(histories.value.get(run)?.values() ?? [])]);
   return widest([extentNow.value, ...all.map((one) => one.extents[normalize.value])]);
 });
 export const scale = computed(() => scaleOf(extent.value, color.value));
 
+/** The changes that have the full color: the largest, or where colors are to stay the same what a cell can hold at all. */
+export const mostChange = computed<OnAndOff>(() => {
+  if (!isFixed.value && range.value !== 'steps') return changes.value?.most ?? { correct: 0, wrong: 0 };
+  return { correct: extent.value.correct.most, wrong: extent.value.wrong.most };
+});
+
+/** Colors that are held begin as they are. */
 export function chooseRange(next: ColorRange): void {
-  if (next === 'fixed') fixedExtent.value = { ...extent.value, of: normalize.value };
+  const { correct, wrong } = extent.value;
+  const upTo = view.value === 'difference' ? mostChange.value : { correct: correct.most, wrong: wrong.most };
+  const held = (least: number, most: number) => ({ least: Math.min(least, most), most });
+  if (next === 'fixed') {
+    fixedExtent.value = { correct: held(correct.least, upTo.correct), wrong: held(wrong.least, upTo.wrong), of: normalize.value };
+  }
   range.value = next;
 }
 

@@ -266,7 +266,9 @@ function unionOf(a: Matrix, b: Matrix, hidden: Hidden) {
         if (col === colA) counts[0][size] = a.counts[i++];
         if (col === colB) counts[1][size] = b.counts[j++];
       }
-      const isHidden = row === col ? hidden.diagonal : Math.max(counts[0][size], counts[1][size]) < hidden.below;
+      // Within the rest, what was confused and what was not is one number.
+      const isHidden =
+        row === col ? hidden.diagonal || row === a.rest : Math.max(counts[0][size], counts[1][size]) < hidden.below;
       if (isHidden) counts[0][size] = counts[1][size] = 0;
       else size++;
     }

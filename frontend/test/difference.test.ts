@@ -29,6 +29,7 @@ function pictureOf(changes: Changes, numClasses: number, more: Partial<Differenc
   return {
     numClasses,
     changes,
+    most: changes.most,
     ramps: RAMPS,
     palette,
     normalize: 'counts',

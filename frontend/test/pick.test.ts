@@ -73,6 +73,7 @@ test('a change that is more than noise is told wherever it is seen', () => {
   const picture = {
     numClasses: n,
     changes,
+    most: changes.most,
     ramps,
     palette,
     normalize: 'counts' as const,

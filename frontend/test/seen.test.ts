@@ -256,6 +256,27 @@ describe('the changes since the baseline', () => {
     expect(seen.baselinePane.value).toMatchObject({ run: 'b', step: 1 });
   });
 
+  test('have colors that are their own, or mean the same at every step', async () => {
+    const counts = [anyCounts(4), anyCounts(4), anyCounts(4)];
+    for (const [i, one] of counts.entries()) await page.log('a', i, one, NAMES.slice(0, 4));
+    await page.show('a');
+    seen.view.value = 'difference';
+    await state.loadAside('a', 1);
+    const own = changesBetween(matrixFrom(counts[1]), matrixFrom(counts[2]), 'counts').most;
+    expect(seen.mostChange.value).toEqual(own);
+    await state.loadHistories();
+    seen.chooseRange('steps');
+    const { correct, wrong } = seen.extent.value;
+    expect(seen.mostChange.value).toEqual({ correct: correct.most, wrong: wrong.most });
+    seen.range.value = 'auto';
+    seen.chooseRange('fixed');
+    expect(seen.mostChange.value).toEqual(own);
+    await page.goTo(1);
+    expect(seen.mostChange.value).toEqual(own);
+    seen.range.value = 'auto';
+    expect(seen.mostChange.value).toEqual(changesBetween(matrixFrom(counts[0]), matrixFrom(counts[1]), 'counts').most);
+  });
+
   test('are judged without what is hidden among them, and elsewhere with it', async () => {
     const [before, after] = [anyCounts(4), anyCounts(4)];
     await page.log('a', 1, before, NAMES.slice(0, 4));

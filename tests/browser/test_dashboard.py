@@ -121,7 +121,7 @@ def test_every_normalization_in_words(tab: Any) -> None:
 
 def test_the_slider_by_keys_and_mouse_changes_what_is_told(tab: Any) -> None:
     tab.go_to(0, 1)
-    tab.page.keyboard.press("PageUp")
+    tab.page.keyboard.press("PageDown")
     tab.at_step(10)
     tab.told("true cat, predicted dog: 17 (21.3% of true cat)")
     tab.step.focus()

@@ -152,7 +152,8 @@ def test_which_run_is_better_on_a_class_and_is_that_more_than_noise(visitor: Vis
     visitor.does(visitor.frame.get_by_role("button", name="All", exact=True).click)
     visitor.finds(name(BETTER_AT))
     recalls = [matrix_of(size, run, 30).per_class()["recall"][BETTER_AT] for run in "ab"]
-    expect(visitor.panel).to_contain_text(f"b: recall +{100 * (recalls[1] - recalls[0]):.1f} points against a, more than noise")
+    row = visitor.panel.get_by_role("table", name="The other runs").get_by_role("row", name="b")
+    expect(row.get_by_role("cell").first).to_contain_text(f"+{100 * (recalls[1] - recalls[0]):.1f} pointsmore than noise")
 
 
 def test_is_a_confusion_mutual(visitor: Visitor, size: int) -> None:

@@ -7,7 +7,7 @@ import { compactCount, exactCount, nameOf, percent, pointsText } from '../format
 import { goToStep } from '../loading';
 import { dark, normalize } from '../look';
 import { cutTo } from '../marks';
-import { countAt, denominator } from '../matrix';
+import { countAt, denominator, type Matrix, type Normalize } from '../matrix';
 import { type Interval, wilson } from '../metrics';
 import { runColor } from '../palette';
 import { baselinePane, classAt, loadCourses, type Pane, panes, seenClasses } from '../seen';
@@ -46,8 +46,10 @@ export function CellPanel() {
     return () => void wanted++;
   }, [trueClass, predictedClass, list, chosenRuns.value, series.value, normalize.value]);
   if (!isThere) return <p class="note">Click a cell, or find a class, to read more of it here</p>;
-  const isClass = trueClass === predictedClass;
   const all = panes.value.filter((pane) => pane.matrix);
+  const isClass = trueClass === predictedClass && trueClass !== all[0]?.matrix?.rest; // what is summed up has no recall
+  const base = baselinePane.value;
+  const cell = { all, trueClass, predictedClass, isClass };
   return (
     <div class="cell">
       <h2>
@@ -59,23 +61,17 @@ export function CellPanel() {
           </>
         )}
       </h2>
-      <Shares all={all} trueClass={trueClass} predictedClass={predictedClass} />
-      {!isClass && <Mirror all={all} trueClass={trueClass} predictedClass={predictedClass} />}
+      <Shares {...cell} />
       {Math.min(classAt(trueClass), classAt(predictedClass)) >= 0 && (
         <Examples trueClass={classAt(trueClass)} predictedClass={classAt(predictedClass)} />
       )}
-      {all.length > 1 && <Versus all={all} trueClass={trueClass} predictedClass={predictedClass} />}
-      <p class="note">
-        <bdi>{subject.value}</bdi> against{' '}
-        {baselinePane.value ? (
-          <>
-            <bdi>{baselinePane.value.run}</bdi> at step {baselinePane.value.step}
-          </>
-        ) : (
-          'the baseline'
-        )}
-        : {changeToldOf(trueClass, predictedClass)}
-      </p>
+      {all.length > 1 && <Versus {...cell} />}
+      {base && (
+        <p class="note">
+          <bdi>{subject.value}</bdi> against {base.run !== subject.value && <bdi>{base.run} at </bdi>}step {base.step}:{' '}
+          {changeToldOf(trueClass, predictedClass)}
+        </p>
+      )}
       <Course />
       {isClass && classAt(trueClass) >= 0 && <Best index={classAt(trueClass)} />}
     </div>
@@ -86,6 +82,8 @@ interface Props {
   all: readonly Pane[];
   trueClass: number;
   predictedClass: number;
+  /** Whether it tells of one class, and not of a confusion. */
+  isClass: boolean;
 }
 
 function RunName({ run }: { run: string }) {
@@ -97,7 +95,17 @@ function RunName({ run }: { run: string }) {
   );
 }
 
-function Shares({ all, trueClass, predictedClass }: Props) {
+function headOf(of: Normalize, text: string, isClass: boolean): string {
+  return isClass && of !== 'all' ? (of === 'true' ? 'Recall' : 'Precision') : text;
+}
+
+/** The cell in each run, and that of the same two classes the other way round. */
+function Shares({ all, trueClass, predictedClass, isClass }: Props) {
+  const names = seenClasses.value.names;
+  const share = (matrix: Matrix, of: Normalize, row: number, column: number) => {
+    const [count, divisor] = [countAt(matrix, row, column), denominator(matrix, of, row, column)];
+    return percent(divisor > 0 ? count / divisor : Number.NaN);
+  };
   return (
     <table class="figures" aria-label="The cell by run">
       <thead>
@@ -106,9 +114,23 @@ function Shares({ all, trueClass, predictedClass }: Props) {
           <th scope="col">Count</th>
           {SHARES.map(([of, text]) => (
             <th key={of} scope="col">
-              {trueClass === predictedClass && of !== 'all' ? (of === 'true' ? 'Recall' : 'Precision') : text}
+              {headOf(of, text, isClass)}
             </th>
           ))}
+          {trueClass !== predictedClass && (
+            <th scope="col">
+              <button
+                type="button"
+                class="plain"
+                title={`true ${nameOf(names, predictedClass)}, predicted ${nameOf(names, trueClass)} (M)`}
+                onClick={() => {
+                  if (cursor.value) cursor.value = { ...cursor.value, trueClass: predictedClass, predictedClass: trueClass };
+                }}
+              >
+                Other way
+              </button>
+            </th>
+          )}
         </tr>
       </thead>
       <tbody>
@@ -126,11 +148,17 @@ function Shares({ all, trueClass, predictedClass }: Props) {
                 const interval: Interval = divisor > 0 ? wilson(count, divisor) : [Number.NaN, Number.NaN];
                 return (
                   <td key={of} title={divisor > 0 ? `of ${exactCount(divisor)}` : ''}>
-                    {percent(divisor === 0 ? Number.NaN : count / divisor)}
+                    {share(matrix, of, trueClass, predictedClass)}
                     <Between interval={interval} />
                   </td>
                 );
               })}
+              {trueClass !== predictedClass && (
+                <td>
+                  {exactCount(countAt(matrix, predictedClass, trueClass))}
+                  <small class="between">{share(matrix, 'true', predictedClass, trueClass)}</small>
+                </td>
+              )}
             </tr>
           );
         })}
@@ -139,58 +167,66 @@ function Shares({ all, trueClass, predictedClass }: Props) {
   );
 }
 
-function Mirror({ all, trueClass, predictedClass }: Props) {
-  const names = seenClasses.value.names;
-  return (
-    <button
-      type="button"
-      class="plain"
-      title="M"
-      onClick={() => {
-        if (cursor.value) cursor.value = { ...cursor.value, trueClass: predictedClass, predictedClass: trueClass };
-      }}
-    >
-      The other way, true <bdi>{nameOf(names, predictedClass)}</bdi>, predicted <bdi>{nameOf(names, trueClass)}</bdi>:{' '}
-      {all.map(({ matrix }) => (matrix ? exactCount(countAt(matrix, predictedClass, trueClass)) : 'n/a')).join(', ')}
-    </button>
-  );
-}
-
 /** Whether the other runs differ from the chosen one by more than noise: in recall and precision on the diagonal, else in the share. */
-function Versus({ all, trueClass, predictedClass }: Props) {
+function Versus({ all, trueClass, predictedClass, isClass }: Props) {
   const mine = all.find((pane) => pane.run === subject.value) ?? all[0];
-  if (!mine?.matrix) return null;
-  const [isClass, own] = [trueClass === predictedClass, mine.matrix];
-  const made = all.flatMap(({ run, matrix }) => {
-    if (run === mine.run || !matrix) return [];
-    return (isClass ? (['true', 'pred'] as const) : (['true'] as const)).map((of) => {
-      const [from, to] = [own, matrix].map((one): [number, number] => [
-        countAt(one, trueClass, predictedClass),
-        denominator(one, of, trueClass, predictedClass),
-      ]);
-      const what = of === 'pred' ? 'precision' : isClass ? 'recall' : 'share of the true class';
-      return { run, what, change: to[0] / to[1] - from[0] / from[1], p: twoProportions(...from, ...to) };
-    });
-  });
-  const tests = made.filter(({ change }) => !Number.isNaN(change)); // where both have samples
+  const own = mine?.matrix;
+  if (!own) return null;
+  const others = all.filter((pane) => pane !== mine);
+  const shares = SHARES.slice(0, isClass ? 2 : 1);
+  const tests = others.flatMap(({ matrix }) =>
+    shares.map(([of]) => {
+      const [from, to] = [own, matrix].map((one): [number, number] =>
+        one ? [countAt(one, trueClass, predictedClass), denominator(one, of, trueClass, predictedClass)] : [0, 0],
+      );
+      return { change: to[0] / to[1] - from[0] / from[1], p: twoProportions(...from, ...to) };
+    }),
+  );
   const adjusted = adjustedPValues(Float64Array.from(tests, ({ p }) => p));
+  const tested = tests.filter(({ p }) => !Number.isNaN(p)).length; // where both have samples
   return (
-    <ul class="findings">
-      {tests.map(({ run, what, change }, i) => {
-        const p = adjusted[i];
-        return (
-          <li key={`${run} ${what}`}>
-            <RunName run={run} />: {what} {pointsText(change)} against <bdi>{mine.run}</bdi>
-            {change !== 0 && (
-              <>
-                , {p <= 0.05 ? 'more than noise' : 'may be noise'} ({p < 0.001 ? 'p < 0.001' : `p = ${p.toFixed(3)}`}
-                {tests.length > 1 && `, adjusted for these ${tests.length} tests by Benjamini-Hochberg`})
-              </>
-            )}
-          </li>
-        );
-      })}
-    </ul>
+    <>
+      <table class="figures" aria-label="The other runs">
+        <thead>
+          <tr>
+            <th scope="col">
+              Against <bdi title={mine.run}>{cutTo(mine.run, RUN)}</bdi>
+            </th>
+            {shares.map(([of, text]) => (
+              <th key={of} scope="col">
+                {headOf(of, text, isClass)}
+              </th>
+            ))}
+          </tr>
+        </thead>
+        <tbody>
+          {others.map(({ run, step }, i) => (
+            <tr key={run}>
+              <th scope="row" title={run}>
+                <RunName run={run} />
+                {step !== mine.step && <small class="between">step {step}</small>}
+              </th>
+              {shares.map(([of], j) => {
+                const [{ change }, p] = [tests[i * shares.length + j], adjusted[i * shares.length + j]];
+                return (
+                  <td key={of}>
+                    {Number.isNaN(p) ? 'n/a' : pointsText(change)}
+                    {p < 1 && (
+                      <small class="between">
+                        {p <= 0.05 ? <b>more than noise</b> : 'may be noise'}
+                        <br />
+                        {p < 0.001 ? 'p < 0.001' : `p = ${p.toFixed(3)}`}
+                      </small>
+                    )}
+                  </td>
+                );
+              })}
+            </tr>
+          ))}
+        </tbody>
+      </table>
+      {tested > 1 && <p class="note">p is adjusted for these {tested} tests (Benjamini-Hochberg)</p>}
+    </>
   );
 }
 
@@ -256,7 +292,12 @@ function Best({ index }: { index: number }) {
                       {percent(best[1])}
                       <small class="between">
                         step {best[0]}
-                        {scarce !== null && `, only ${compactCount(scarce)} ${scarce === 1 ? 'sample' : 'samples'}`}
+                        {scarce !== null && (
+                          <>
+                            <br />
+                            only {compactCount(scarce)} {scarce === 1 ? 'sample' : 'samples'}
+                          </>
+                        )}
                       </small>
                     </button>
                   )}

@@ -197,7 +197,10 @@ function Row({ index, at, matrix }: { index: number; at: number; matrix: Matrix 
 
 export function Between({ interval: [low, high] }: { interval: Interval }) {
   if (Number.isNaN(low)) return null;
-  const short = (value: number) => (100 * value).toFixed(value < 0.1 ? 1 : 0);
+  const short = (value: number) => {
+    const points = 100 * value;
+    return points > 0 && points < 0.1 ? String(Number(points.toPrecision(2))) : points.toFixed(points < 10 ? 1 : 0);
+  };
   return (
     <small class="between" title="95% interval (Wilson)">
       {short(low)}–{short(high)}

@@ -14,7 +14,6 @@ import { cutTo } from '../marks';
 import type { Matrix } from '../matrix';
 import {
   arranged,
-  arrangement,
   chooseOrder,
   classes,
   goToClasses,
@@ -173,7 +172,6 @@ function ChangedRow({ one }: { one: ChangedConfusion }) {
   const grew = one.after > one.before;
   const word = one.before === 0 ? 'appeared' : one.after === 0 ? 'vanished' : grew ? 'grew' : 'shrank';
   const isShown = view.value === 'difference';
-  const rest = isShown && arrangement.value?.rest ? seenClasses.value.size - 1 : -1; // what is summed up is neither correct nor wrong
   return (
     <li class={one.significant ? '' : 'noise'}>
       <button type="button" onClick={() => (isShown ? goToPlaces(one) : goToClasses(one.trueClass, one.predictedClass))}>
@@ -184,7 +182,7 @@ function ChangedRow({ one }: { one: ChangedConfusion }) {
         </span>
         <small>
           {word}
-          {one.trueClass === one.predictedClass && one.trueClass !== rest && ', correct'}
+          {one.trueClass === one.predictedClass && ', correct'}
           {!one.significant && (Number.isNaN(one.pValue) ? ', not tested: one of the two has no such samples' : ', may be noise')}
         </small>
       </button>

@@ -8,7 +8,7 @@ import { exactCount, percent, shareOf } from '../format';
 import { color, diverging, normalize, palette } from '../look';
 import { numberSize } from '../marks';
 import { countAt } from '../matrix';
-import { baselinePane, changes, seenClasses, subjectPane, told } from '../seen';
+import { baselinePane, changes, mostChange, seenClasses, subjectPane, told } from '../seen';
 import type { Changes } from '../significance';
 import { Pair, Tooltip } from './cursor';
 import { paintNumbers } from './heatmap';
@@ -33,13 +33,14 @@ export function Difference({ width, height }: { width: number; height: number })
     return {
       numClasses: list.size,
       changes: found,
+      most: mostChange.value,
       ramps: diverging.value,
       palette: palette.value,
       normalize: normalize.value,
       log: color.value === 'log',
       neverSeen: (row) => after.support[row] === 0 && before.support[row] === 0,
     };
-  }, [found, list, normalize.value, color.value, palette.value, diverging.value]);
+  }, [found, mostChange.value, list, normalize.value, color.value, palette.value, diverging.value]);
   // Until a large comparison is made, the one before stays.
   const last = useRef<{ list: ClassList; picture: DifferencePicture | null }>({ list, picture: null });
   if (now || last.current.list !== list) last.current = { list, picture: now };
@@ -126,7 +127,7 @@ export function changeInWords(row: number, column: number, isBrief = false): str
   if (!found) return '';
   const i = indexOfCell(found, row, column);
   const counts = [baselinePane.value, subjectPane.value].map((pane) => (pane?.matrix ? countAt(pane.matrix, row, column) : 0));
-  if (i < 0 && Math.max(...counts) > 0) return 'hidden, and not tested';
+  if (i < 0 && Math.max(...counts) > 0) return 'not shown, and not tested';
   if (i < 0 || !(Math.abs(found.difference[i]) > 0)) return 'no change';
   const p = found.pValue[i];
   if (Number.isNaN(p)) return 'not tested: one of the two has no such samples';

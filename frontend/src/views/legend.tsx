@@ -6,11 +6,11 @@ import { cellSize } from '../camera';
 import { signed } from '../difference';
 import { exactCount, shortValue } from '../format';
 import { canMark, marked } from '../gallery';
-import { barScale, color, dark, diverging, fixedExtent, hideBelow, hideDiagonal, normalize, palette, range, view } from '../look';
+import { barScale, color, dark, diverging, fixedExtent, hideBelow, hideDiagonal, normalize, palette, view } from '../look';
 import { gradientOf } from '../marks';
 import { type Ramp as Colors, runColor, toCss } from '../palette';
 import { middleOf } from '../scale';
-import { changes, extent, panes, seenClasses } from '../seen';
+import { extent, isFixed, mostChange, panes, seenClasses } from '../seen';
 import { camera, cameraSide, runSlots } from '../state';
 import { courseExtent } from './timeline';
 
@@ -41,7 +41,7 @@ function Heat() {
     <>
       <Ramp name="Correct" part="correct" />
       <Ramp name="Wrong" part="wrong" />
-      {range.value === 'fixed' && fixedExtent.value?.of === normalize.value && <Fixed />}
+      {isFixed.value && <Fixed />}
     </>
   );
 }
@@ -111,7 +111,7 @@ function Fixed() {
 
 function Diverging() {
   const ramps = diverging.value;
-  const most = changes.value?.most ?? { correct: 0, wrong: 0 };
+  const most = mostChange.value;
   const reach = (sign: 1 | -1) =>
     `${signed(sign * most.wrong, normalize.value).replace(' points', '')}, diagonal ${signed(sign * most.correct, normalize.value)}`;
   const isPooled = cellSize(camera.value, cameraSide.value, seenClasses.value.size) <= 1;
@@ -119,6 +119,7 @@ function Diverging() {
     <>
       <Bar name="Fewer" colors={ramps.less} ends={most.wrong + most.correct > 0 ? ['0', reach(-1)] : null} />
       <Bar name="More" colors={ramps.more} ends={most.wrong + most.correct > 0 ? ['0', reach(1)] : null} />
+      {isFixed.value && <Fixed />}
       <span class="key">
         <i class="swatch" style={{ background: toCss(ramps.noise[170]) }} />
         may be noise, or not tested

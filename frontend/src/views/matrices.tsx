@@ -17,6 +17,8 @@ import { Timeline } from './timeline';
 const ZOOM_STEP = 1.5;
 /** A cell that was asked for by name is at least so large. */
 const REVEALED_CELL = 28;
+/** To zoom by less would cut off a row for nothing. */
+const NEARLY = 1.3;
 
 export function Matrices() {
   const grid = useRef<HTMLDivElement>(null);
@@ -47,7 +49,8 @@ export function Matrices() {
   useEffect(() => {
     if (!cell || side <= 0) return;
     const { k } = camera.value;
-    const wanted = Math.max(k, (REVEALED_CELL * list.size) / side);
+    const least = (REVEALED_CELL * list.size) / side;
+    const wanted = least < NEARLY ? k : Math.max(k, least);
     camera.value = withCellInView(centered(cell, wanted, side, list.size), cell, side, list.size);
     revealed.value = null;
   }, [cell]);
@@ -71,8 +74,8 @@ export function Matrices() {
     >
       <p id="keys" hidden>
         Arrow keys move from cell to cell, Home and End within a row, with Control to the first and last cell. M goes to the
-        mirrored cell, Enter tells more of the cell. Plus and minus zoom, 0 shows all, Page Up and Page Down change the step,
-        Escape leaves the cell. Where there are cards, arrow keys go from card to card.
+        mirrored cell, Enter tells more of the cell. Plus and minus zoom, 0 shows all, Page Up goes to the next step, Page Down to
+        the one before, Escape leaves the cell. Where there are cards, arrow keys go from card to card.
       </p>
       {count === 0 ? <p class="waiting">Tick a run to see its matrix</p> : space.width > 0 && <View {...space} />}
     </div>
@@ -156,11 +159,11 @@ function press(event: KeyboardEvent, side: number): boolean {
     case '0':
       camera.value = constrained(FIT, side, n);
       return true;
-    case 'PageUp':
-      moveStep(-1);
+    case 'PageUp': // as on the slider
+      moveStep(1);
       return true;
     case 'PageDown':
-      moveStep(1);
+      moveStep(-1);
       return true;
     case 'Escape':
       cursor.value = null;

@@ -5,7 +5,7 @@ import { type D3ZoomEvent, type ZoomTransform, zoom, zoomIdentity } from 'd3-zoo
 import type { ComponentChildren } from 'preact';
 import { useEffect, useLayoutEffect, useMemo, useRef } from 'preact/hooks';
 import type { ClassList } from '../arrange';
-import { type Camera, cellAt, cellSize, constrained, FIT, largestZoom } from '../camera';
+import { type Camera, cellAt, cellSize, constrained, FIT, largestZoom, visibleClasses } from '../camera';
 import { exactCount, nameOf } from '../format';
 import { dark, type PanelTab, palette, panelTab } from '../look';
 import { axisLabels, LABEL_SIZE, type Label } from '../marks';
@@ -154,7 +154,8 @@ export function Sheet({ run, title, list, layout, matrix, painter, pick, stale, 
         onPointerDown={point}
         onClick={(event) => {
           if (event.detail === 1) before.current = { cursor: cursor.value, tab: panelTab.value };
-          const cell = cellUnder(event);
+          // The one that is told: a click has whole coordinates, where those of the pointer may be finer.
+          const cell = hover.value?.run === run ? hover.value : cellUnder(event);
           if (!cell) return;
           cursor.value = { ...cell, run };
           panelTab.value = 'cell';
@@ -252,10 +253,10 @@ function paintMargins(surface: Surface, matrix: Matrix, { side, margin }: Layout
     offset: number,
     bar: (lengths: Float32Array, size: number, place: Place | null, ink: string) => void,
   ) => {
-    let most = 0;
-    for (let i = 0; i < n; i++) if (counts[i] > most && i !== rest) most = counts[i];
+    const { first, last } = visibleClasses(offset, size, side, n);
+    let most = 0; // of those in view
+    for (let i = first; i <= last; i++) if (counts[i] > most && i !== rest) most = counts[i];
     if (most === 0) return;
-    const first = Math.max(0, Math.floor(-offset / size));
     if (size < 1) {
       // Where several classes share a pixel, the largest of them is seen.
       const lengths = new Float32Array(side);
@@ -269,7 +270,6 @@ function paintMargins(surface: Surface, matrix: Matrix, { side, margin }: Layout
       return;
     }
     const gap = size >= 5 ? 1 : 0;
-    const last = Math.min(n - 1, Math.ceil((side - offset) / size));
     const to = new Float32Array(last - first + 1);
     const correct = new Float32Array(last - first + 1);
     for (let i = first; i <= last; i++) {
