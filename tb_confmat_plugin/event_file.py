@@ -46,7 +46,7 @@ class EventFile:
     size: int
     opener: Callable[[], AbstractContextManager[Any]]
 
-    def frames(self, on_read: Callable[[int], None] | None = None) -> Iterator[tuple[int, bytes, bool]]:
+    def frames(self, on_read: Callable[[int], None] | None = None, holding: Sequence[bytes] = (b"",)) -> Iterator[tuple[int, bytes, bool]]:
         """The events in the order in which they were written: the byte each begins at, its own bytes, and whether its checksum is right.
 
         What was added to the file since it was found is left out, and so is a last frame that is not whole: its writer is still at it, or
@@ -54,12 +54,14 @@ class EventFile:
 
         Args:
           on_read: called with the number of bytes of each piece that was read.
+          holding: only events that hold one of these are wanted, and damaged ones, if not all; the checksums of all are looked at. Now
+            and then one that holds none of them is among them.
 
         Raises:
           EventFileError: the length of an event is damaged, so that nothing behind it can be found.
         """
         with self.opener() as raw, io.BufferedReader(_Metered(raw, on_read), _BUFFER_BYTES) as file:
-            yield from read_frames(file, self.size)
+            yield from read_frames(file, self.size, holding)
 
 
 class _Metered(io.RawIOBase):
@@ -155,25 +157,47 @@ def meter(files: Sequence[EventFile], progress: Tell | None) -> Callable[[int], 
     return on_read
 
 
-def read_frames(file: Any, size: int) -> Iterator[tuple[int, bytes, bool]]:
+def read_frames(file: Any, size: int, holding: Sequence[bytes] = (b"",)) -> Iterator[tuple[int, bytes, bool]]:
     """The frames in the first `size` bytes of a buffered file; `EventFile.frames` says more."""
-    at = 0
-    while size - at >= _HEADER.size:
-        header = file.read(_HEADER.size)
-        if len(header) < _HEADER.size:  # the file was cut off since
-            return
-        length, checksum = _HEADER.unpack(header)
-        if _masked_crc32c(header[:8]) != checksum:
-            raise EventFileError(f"the length of the event at byte {at:,} is damaged, so that nothing from there on can be read")
-        end = at + _HEADER.size + length + _CHECKSUM.size
-        if end > size:
-            return
-        event = file.read(length)
-        tail = file.read(_CHECKSUM.size)
-        if len(tail) < _CHECKSUM.size:
-            return
-        yield at, event, _masked_crc32c(event) == _CHECKSUM.unpack(tail)[0]
+    # A log has a hundred thousand events and more, most of which are not wanted: nothing is done for each that can be done for many.
+    buffer, first, at = b"", 0, 0  # bytes of the file, where they begin in it, and the next frame among them
+    places, nearest = [0], 0  # where each of the wanted bytes is next, and the first of these
+    sound = set()  # headers with the right checksum: most events of a log are of a few lengths
+    while size - first - at >= _HEADER.size:
+        end = at + _HEADER.size
+        if end <= len(buffer):
+            header = buffer[at:end]
+            length, checksum = _HEADER.unpack(header)
+            if header not in sound:
+                if _masked_crc32c(header[:8]) != checksum:
+                    where = f"the length of the event at byte {first + at:,} is damaged"
+                    raise EventFileError(f"{where}, so that nothing from there on can be read")
+                sound.add(header)
+            end += length + _CHECKSUM.size
+            if first + end > size:
+                return
+        if end > len(buffer):
+            piece = file.read(max(_BUFFER_BYTES, end - len(buffer)))
+            if not piece:  # the file was cut off since
+                return
+            buffer, first, at = buffer[at:] + piece, first + at, 0
+            places = [_place_of(each, buffer, 0) for each in holding]
+            nearest = min(places)
+            continue
+        event = buffer[at + _HEADER.size : end - _CHECKSUM.size]
+        intact = _masked_crc32c(event) == _CHECKSUM.unpack_from(buffer, end - _CHECKSUM.size)[0]
+        if nearest < end or not intact:
+            yield first + at, event, intact
+        if nearest < end:
+            places = [_place_of(each, buffer, end) if place < end else place for each, place in zip(holding, places, strict=True)]
+            nearest = min(places)
         at = end
+
+
+def _place_of(wanted: bytes, buffer: bytes, start: int) -> int:
+    """Where these bytes are next, behind all others if nowhere."""
+    found = buffer.find(wanted, start)
+    return found if found >= 0 else len(buffer)
 
 
 def write_event_file(directory: str | os.PathLike[str], events: Iterable[bytes]) -> Path:

@@ -33,6 +33,7 @@ from tb_confmat_plugin.record import MAGIC, RecordError, class_list_id, decode_c
 
 _NAME = PLUGIN_NAME.encode("ascii")  # with which EXAMPLES_PLUGIN_NAME begins
 _RESTART = Event(session_log=SessionLog(status=SessionLog.START)).SerializeToString()  # as torch writes it for its purge_step
+_OURS = (_NAME, MAGIC, _RESTART)
 
 
 @dataclass(frozen=True)
@@ -211,10 +212,10 @@ class _Run:
     def read(self, file: EventFile, on_read: Callable[[int], None] | None, damage: list[Exception]) -> None:
         """Adds what a file holds."""
         try:
-            for at, data, intact in file.frames(on_read):
+            for at, data, intact in file.frames(on_read, _OURS):
                 if not intact:
                     damage.append(EventFileError(f"{file.path}: the event at byte {at:,} is damaged: {self._guess(data)}"))
-                elif _NAME in data or MAGIC in data or _RESTART in data:
+                else:
                     self._add(Event.FromString(data))
         except (EventFileError, DecodeError, OSError) as error:
             damage.append(EventFileError(f"{file.path}: {error}; the rest of this file is left out"))
