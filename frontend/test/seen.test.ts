@@ -457,6 +457,25 @@ describe('what the choices ask for', () => {
     expect(settledAt()).toEqual([1]);
   });
 
+  test('the cursor stays at its classes, also over no runs at all', async () => {
+    await page.log('a', 1, anyCounts(3), ['cat', 'dog', 'ant']);
+    await page.log('b', 1, anyCounts(4), ['ant', 'cat', 'bee', 'dog']);
+    await page.log('c', 1, anyCounts(2), ['dog', 'bee']);
+    seen.followChoices();
+    await page.show('a');
+    state.cursor.value = { trueClass: 0, predictedClass: 1, run: 'a' };
+    for (const runs of [['a', 'b'], ['b'], [], ['b'], [], ['a'], [], [], ['b']]) {
+      await page.show(...runs);
+      const { names } = seen.seenClasses.value;
+      const at = state.cursor.value;
+      expect(at).not.toBeNull();
+      if (runs.length > 0) expect([names?.[at.trueClass], names?.[at.predictedClass]]).toEqual(['cat', 'dog']);
+    }
+    await page.show();
+    await page.show('c');
+    expect(state.cursor.value).toBeNull();
+  });
+
   test('of another tag all classes are shown, as they were logged', async () => {
     await page.log('a', 1, anyCounts(3), NAMES.slice(0, 3));
     await page.log('a', 1, anyCounts(4), NAMES.slice(0, 4), 'val2');
