@@ -51,6 +51,32 @@ describe('the classes of several runs', () => {
     expect(page.matrixOf('a').numClasses).toBe(4);
   });
 
+  test('have names by position only among runs of the same names and as many, and say so', async () => {
+    const counts = anyCounts(3);
+    await page.log('a', 1, anyCounts(3), ['cat', 'dog', 'ant']);
+    await page.log('b', 1, anyCounts(3), ['ant', 'cat', 'dog']);
+    await page.log('c', 1, counts);
+    const found: [names: readonly string[] | null, says: boolean][] = [];
+    for (const runs of [['c'], ['a', 'c'], ['b', 'c'], ['a', 'b', 'c']]) {
+      await page.show(...runs);
+      const whole = denseOf(page.paneOf('c').whole as Matrix);
+      expect(whole.slice(0, 3).map((line) => line.slice(0, 3))).toEqual(counts);
+      found.push([seen.classes.value.names, seen.isByPosition('c')]);
+      for (const run of ['a', 'b', 'gone']) expect(seen.isByPosition(run)).toBe(false);
+    }
+    expect(found).toEqual([
+      [null, false],
+      [['cat', 'dog', 'ant'], true],
+      [['ant', 'cat', 'dog'], true],
+      [['0', '1', '2', 'cat', 'dog', 'ant'], false],
+    ]);
+    await page.show('b');
+    state.baselineRun.value = 'c';
+    state.baselineStep.value = 'same';
+    await state.loadAside('c', 1);
+    expect([seen.classes.value.names, seen.isByPosition('c')]).toEqual([['ant', 'cat', 'dog'], true]);
+  });
+
   test('stay the same list, and their matrices the same, while nothing else is shown', async () => {
     await page.log('a', 1, anyCounts(3), NAMES.slice(0, 3));
     await page.log('a', 2, anyCounts(3), NAMES.slice(0, 3));
