@@ -22,7 +22,7 @@ import { baseline, baselineAt, baselineRun, type Cursor, chosenRuns, cursor, loa
 const FEW_CELLS = 3000;
 const HURRY_MILLISECONDS = 120;
 
-const isAnythingShown = computed(() => panes.value.some((one) => one.matrix));
+const isAnythingShown = computed(() => panes.value.some((one) => one.matrix ?? one.problem));
 
 /** Loads what the choices ask for beyond the matrices themselves. */
 export function followChoices(): void {

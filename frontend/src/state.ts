@@ -149,13 +149,17 @@ export const loading = computed(() => choosing.value > 0 || shown.value.some((on
 
 /** Run by run the summaries of its steps, as far as they have been made. */
 export const histories = signal<ReadonlyMap<string, ReadonlyMap<number, Summary>>>(new Map());
-/** How far the histories of the chosen runs are, from 0 to 1. */
+/** How far the histories of the chosen runs are, from 0 to 1; steps that were found to be no matrix have been read. */
 export const historyProgress = computed(() => {
+  noticed.value;
   let [done, all] = [0, 0];
   for (const run of chosenRuns.value) {
-    const info = series.value.get(run)?.info;
-    all += info?.steps.length ?? 0;
-    done += Math.min(histories.value.get(run)?.size ?? 0, info?.steps.length ?? 0);
+    const here = series.value.get(run);
+    const known = histories.value.get(run);
+    for (const at of here?.info.steps ?? []) {
+      all++;
+      if (known?.has(at) || here?.problems.has(at)) done++;
+    }
   }
   return all === 0 ? 1 : done / all;
 });

@@ -436,6 +436,16 @@ describe('what the choices ask for', () => {
     await until(() => expect(state.histories.value.get('b')?.has(4)).toBe(true));
   });
 
+  test('the histories also where the newest step is no matrix', async () => {
+    for (const step of [1, 2, 3]) await page.log('a', step, anyCounts(2));
+    server.log('val', 'a', 4, golden('damaged'));
+    seen.followChoices();
+    await page.show('a');
+    expect(page.paneOf('a').problem).toContain('damaged record');
+    await until(() => expect(state.historyProgress.value).toBe(1));
+    expect([...(state.histories.value.get('a')?.keys() ?? [])]).toEqual([1, 2, 3]);
+  });
+
   test('the histories once', async () => {
     for (let step = 1; step <= 8; step++) await page.log('a', step, anyCounts(2));
     let now = 0;
