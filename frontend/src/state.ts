@@ -66,6 +66,16 @@ export const step = computed(
   () => nearestEarlier(steps.value, wantedStep.value ?? Number.POSITIVE_INFINITY) ?? steps.value[0] ?? null,
 );
 
+/** When the chosen step was logged, by the first run that has this very step, in seconds since 1970. */
+export const loggedAt = computed(() => {
+  for (const run of chosenRuns.value) {
+    const info = series.value.get(run)?.info;
+    const i = info?.steps.indexOf(step.value ?? Number.NaN) ?? -1;
+    if (info && i >= 0) return info.wall_times[i];
+  }
+  return null;
+});
+
 /** Everything that could not be shown, with the run, tag and step it belongs to. */
 export const problems = computed<readonly Problem[]>(() => {
   noticed.value;

@@ -6,7 +6,7 @@ import { goToStep, togglePlay } from '../loading';
 import { dark, metric } from '../look';
 import { WHOLE } from '../metrics';
 import { runColor } from '../palette';
-import { chosenRuns, histories, historyProgress, playing, runSlots, series, shown, step, steps } from '../state';
+import { chosenRuns, histories, historyProgress, loggedAt, playing, runSlots, step, steps } from '../state';
 import { Icon } from './icon';
 
 /** More ticks than this cannot be told apart. */
@@ -64,7 +64,7 @@ export function Steps() {
       </div>
       <div class="now">
         Step <b>{step.value}</b>
-        <small>{loggedAt()}</small>
+        <small>{loggedAt.value !== null && new Date(loggedAt.value * 1000).toLocaleString()}</small>
       </div>
     </section>
   );
@@ -106,11 +106,4 @@ function Curves() {
       </small>
     </div>
   );
-}
-
-function loggedAt(): string {
-  const one = shown.value[0];
-  const info = one && series.value.get(one.run)?.info;
-  const i = info && one.step !== null ? info.steps.indexOf(one.step) : -1;
-  return info && i >= 0 && !one.loading ? new Date(info.wall_times[i] * 1000).toLocaleString() : '';
 }
