@@ -86,6 +86,7 @@ const curves = computed(() => {
   const y = (value: number) => CURVE.height - 3 - (most > least ? (value - least) / (most - least) : 0.5) * (CURVE.height - 6);
   return lines.map(({ run, points }) => ({
     run,
+    isDot: points.length === 1,
     points: points.map(([at, value]) => `${(at * CURVE.width).toFixed(1)},${y(value).toFixed(2)}`).join(' '),
   }));
 });
@@ -96,8 +97,13 @@ function Curves() {
   return (
     <div class="curves">
       <svg viewBox={`0 0 ${CURVE.width} ${CURVE.height}`} preserveAspectRatio="none" aria-hidden="true">
-        {curves.value.map(({ run, points }) => (
-          <polyline key={run} stroke={runColor(runSlots.value.get(run) ?? 0, dark.value)} points={points} />
+        {curves.value.map(({ run, isDot, points }) => (
+          <polyline
+            key={run}
+            class={isDot ? 'dot' : undefined}
+            stroke={runColor(runSlots.value.get(run) ?? 0, dark.value)}
+            points={isDot ? `${points} ${points}` : points}
+          />
         ))}
       </svg>
       <small>
