@@ -17,16 +17,22 @@ export interface Arrangement {
 
 export const NO_CLASSES: ClassList = { size: 0, names: null };
 
-/** One list for several: the classes of the first in its order, then what the others have more. Numbered classes keep their numbers. */
+/**
+ * One list for several: the classes of the first in its order, then what the others have more. Classes without names are those at their
+ * places where all names are the same, and as many; else classes of their own, which come first and so keep their numbers.
+ */
 export function united(lists: readonly ClassList[]): ClassList {
   const size = Math.max(0, ...lists.map((list) => list.size));
   const first = lists.find((list) => list.names)?.names;
   if (!first) return { size, names: null };
-  const names = lists.every((list) => !list.names || isSame(list.names, first))
-    ? first
-    : [...new Set(lists.flatMap((list) => list.names ?? []))];
-  if (names.length >= size) return { size: names.length, names };
-  return { size, names: Array.from({ length: size }, (_, index) => names[index] ?? String(index)) };
+  const isOne = lists.every((list) => (list.names ? isSame(list.names, first) : list.size === first.length));
+  const numbers = lists.flatMap((list) => (list.names ? [] : filled([], list.size)));
+  const names = isOne ? first : [...new Set([...numbers, ...lists.flatMap((list) => list.names ?? [])])];
+  return names.length >= size ? { size: names.length, names } : { size, names: filled(names, size) };
+}
+
+function filled(names: readonly string[], size: number): string[] {
+  return Array.from({ length: size }, (_, index) => names[index] ?? String(index));
 }
 
 export function isSameList(a: ClassList, b: ClassList): boolean {
@@ -49,7 +55,7 @@ export function indexOfName(names: readonly string[], name: string): number {
   return index.get(name) ?? -1;
 }
 
-/** The place in `to` of every class of `from`, which it contains. */
+/** The place in `to` of every class of `from`; -1 where there is none. */
 export function placesIn(from: ClassList, to: ClassList): Int32Array {
   return Int32Array.from({ length: from.size }, (_, index) => sameClass(index, from, to));
 }
@@ -57,7 +63,9 @@ export function placesIn(from: ClassList, to: ClassList): Int32Array {
 /** The class of `to` that class `index` of `from` is; -1 if there is none. */
 export function sameClass(index: number, from: ClassList, to: ClassList): number {
   if (from.names && to.names) return from.names === to.names ? index : indexOfName(to.names, from.names[index] ?? String(index));
-  return index < to.size ? index : -1;
+  const names = from.names ?? to.names;
+  const isSame = !names || from.size === to.size || names[index] === String(index);
+  return isSame && index < to.size ? index : -1;
 }
 
 /** The place of every class of a list of `size` in an arrangement of it; -1 where it is not shown. */
@@ -71,7 +79,7 @@ export function shownSize({ classes, rest }: Arrangement): number {
   return classes.length + (rest ? 1 : 0);
 }
 
-/** A matrix with its classes at other places, of which there are `size`; classes at one place are summed up, as is their row and column. */
+/** A matrix with its classes at other places, of which there are `size`, or at none (-1); those at one are summed up with rows and columns. */
 export function placed(matrix: Matrix, places: Int32Array, size: number): Matrix {
   return finished(placing(matrix, places, size));
 }
@@ -88,11 +96,12 @@ export function* placing(matrix: Matrix, places: Int32Array, size: number): Work
   let kept = 0;
   for (let row = 0; row < n; row++) {
     const at = places[row];
+    if (at < 0) continue;
     diagonal[at] += matrix.diagonal[row];
     for (let i = matrix.rowStart[row]; i < matrix.rowStart[row + 1]; i++) {
       const col = places[matrix.cols[i]];
       if (col === at) diagonal[at] += matrix.counts[i];
-      else {
+      else if (col >= 0) {
         rows[kept] = at;
         cols[kept] = col;
         counts[kept++] = matrix.counts[i];

@@ -22,7 +22,7 @@ import { baseline, baselineAt, baselineRun, type Cursor, chosenRuns, cursor, loa
 const FEW_CELLS = 3000;
 const HURRY_MILLISECONDS = 120;
 
-const isAnythingShown = computed(() => panes.value.some((one) => one.matrix));
+const isAnythingShown = computed(() => panes.value.some((one) => one.matrix ?? one.problem));
 
 /** Loads what the choices ask for beyond the matrices themselves. */
 export function followChoices(): void {
@@ -49,12 +49,13 @@ export function followChoices(): void {
     [series.value, chosenRuns.value, baselineRun.value];
     if (isAnythingShown.value) untracked(loadHistories); // which tells of what it finds by signals
   });
-  // The cursor stays at its classes when runs of other classes come or go.
+  // The cursor stays at its classes when runs of other classes come or go, also where none was shown between.
   let last: { cursor: Cursor; list: ClassList; trueClass: number; predictedClass: number } | null = null;
   effect(() => {
     const list = classes.value;
     const now = cursor.value;
-    if (now && last?.cursor === now && last.list !== list && last.list.size > 0 && list.size > 0) {
+    if (list.size === 0) return;
+    if (now && last?.cursor === now && last.list !== list) {
       const [trueClass, predictedClass] = [last.trueClass, last.predictedClass].map((index) => {
         const there = index < 0 ? -1 : sameClass(index, (last as NonNullable<typeof last>).list, list);
         return there < 0 ? -1 : placeOf(there);

@@ -77,6 +77,13 @@ export function hasClass(run: string, index: number): boolean {
   return !one?.matrix || sameClass(index, classes.value, listOf(one.matrix, one.names)) >= 0;
 }
 
+/** Whether a run has no names of classes, and those of the other runs are taken for them. */
+export function isByPosition(run: string): boolean {
+  const one = [...shown.value, baseline.value].find((other) => other?.run === run);
+  const { names, size } = classes.value;
+  return names !== null && one?.matrix?.numClasses === size && !one.names;
+}
+
 let lastList: ClassList = NO_CLASSES;
 /** The classes of all chosen runs as one list. */
 export const classes = computed<ClassList>(() => {

@@ -29,7 +29,7 @@ export class Series {
     private readonly onProblem: () => void,
   ) {}
 
-  /** The steps that were found to be no matrix, and why. */
+  /** The steps that were found to be no matrix, and why; also when they are no longer kept. */
   readonly problems = new Map<number, string>();
 
   /** Takes note of new steps, and forgets those that were logged again. */
@@ -41,6 +41,7 @@ export class Series {
       if (logged.get(step) === wallTime) continue;
       this.pending.delete(step);
       this.fetching.delete(step);
+      if (!this.records.has(step)) this.problems.delete(step);
     }
     this.info = info;
   }
@@ -177,7 +178,6 @@ export class Series {
     const record = this.records.get(step);
     this.recordBytes -= record?.bytes.length ?? 0;
     this.records.delete(step);
-    this.problems.delete(step);
     this.drop(step);
   }
 
@@ -204,7 +204,7 @@ export class Series {
     if ('problem' in decoded) {
       this.problems.set(step, decoded.problem);
       this.onProblem();
-    }
+    } else this.problems.delete(step);
     while (this.cells > KEPT_CELLS && this.steps.size > 1) this.drop(this.farthest(this.steps));
   }
 

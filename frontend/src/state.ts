@@ -66,6 +66,16 @@ export const step = computed(
   () => nearestEarlier(steps.value, wantedStep.value ?? Number.POSITIVE_INFINITY) ?? steps.value[0] ?? null,
 );
 
+/** When the chosen step was logged, by the first run that has this very step, in seconds since 1970. */
+export const loggedAt = computed(() => {
+  for (const run of chosenRuns.value) {
+    const info = series.value.get(run)?.info;
+    const i = info?.steps.indexOf(step.value ?? Number.NaN) ?? -1;
+    if (info && i >= 0) return info.wall_times[i];
+  }
+  return null;
+});
+
 /** Everything that could not be shown, with the run, tag and step it belongs to. */
 export const problems = computed<readonly Problem[]>(() => {
   noticed.value;
@@ -149,13 +159,17 @@ export const loading = computed(() => choosing.value > 0 || shown.value.some((on
 
 /** Run by run the summaries of its steps, as far as they have been made. */
 export const histories = signal<ReadonlyMap<string, ReadonlyMap<number, Summary>>>(new Map());
-/** How far the histories of the chosen runs are, from 0 to 1. */
+/** How far the histories of the chosen runs are, from 0 to 1; steps that were found to be no matrix have been read. */
 export const historyProgress = computed(() => {
+  noticed.value;
   let [done, all] = [0, 0];
   for (const run of chosenRuns.value) {
-    const info = series.value.get(run)?.info;
-    all += info?.steps.length ?? 0;
-    done += Math.min(histories.value.get(run)?.size ?? 0, info?.steps.length ?? 0);
+    const here = series.value.get(run);
+    const known = histories.value.get(run);
+    for (const at of here?.info.steps ?? []) {
+      all++;
+      if (known?.has(at) || here?.problems.has(at)) done++;
+    }
   }
   return all === 0 ? 1 : done / all;
 });

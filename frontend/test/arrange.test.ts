@@ -73,6 +73,17 @@ describe('placed', () => {
     expect(placed(matrix, Int32Array.of(0, 1, 2, 4, 3, 5), 6)).not.toBe(matrix);
   });
 
+  test('leaves out what has no place', () => {
+    for (let round = 0; round < 60; round++) {
+      const n = whole(draw, 2, 8);
+      const counts = randomCounts(draw, n);
+      const places = Int32Array.from(shuffled(draw, n + 2).slice(0, n), (place) => (place > n - 2 ? -1 : place));
+      const kept = counts.map((line, row) => line.map((count, col) => (Math.min(places[row], places[col]) < 0 ? 0 : count)));
+      const there = places.map((place) => Math.max(place, 0));
+      expect(placed(matrixFrom(counts), places, n)).toEqual(matrixFrom(regrouped(kept, there, n)));
+    }
+  });
+
   test('does not change the matrix it is made of', () => {
     const counts = randomCounts(draw, 7);
     const matrix = matrixFrom(counts);
@@ -161,8 +172,28 @@ describe('united', () => {
         { size: 2, names: null },
       ]),
     ).toEqual({ size: 5, names: null });
-    expect(united([{ size: 4, names: null }, named('cat', 'dog')])).toEqual(named('cat', 'dog', '2', '3'));
-    expect(united([{ size: 1, names: null }, named('cat', 'dog')])).toEqual(named('cat', 'dog'));
+  });
+
+  test('has classes without names at the places of the names, where those are the same and as many', () => {
+    const [pets, others] = [named('cat', 'dog'), named('dog', 'cat')];
+    const numbered = (size: number): ClassList => ({ size, names: null });
+    for (const [lists, expected] of [
+      [[numbered(2), pets, pets], pets],
+      [[pets, numbered(2)], pets],
+      [[pets, numbered(3)], named('0', '1', '2', 'cat', 'dog')],
+      [[numbered(1), pets], named('0', 'cat', 'dog')],
+      [[pets, others, numbered(2)], named('0', '1', 'cat', 'dog')],
+      [[numbered(2), others, numbered(3)], named('0', '1', '2', 'dog', 'cat')],
+      [[named('2', '1', '3'), numbered(4)], named('0', '1', '2', '3')], // the names are numbers
+    ] as const) {
+      const list = united(lists);
+      expect(list).toEqual(expected);
+      for (const { size } of lists.filter(({ names }) => !names)) {
+        expect([...placesIn(numbered(size), list)]).toEqual([...Array(size).keys()]);
+        const back = placesIn(list, numbered(size));
+        expect([...back]).toEqual(Array.from({ length: list.size }, (_, index) => (index < size ? index : -1)));
+      }
+    }
   });
 
   test('classes of the same name meet in it, whatever their numbers', () => {
@@ -184,7 +215,7 @@ describe('united', () => {
   test('classes without names keep their places', () => {
     const list = united([named('cat', 'dog'), { size: 4, names: null }]);
     expect([...placesIn({ size: 4, names: null }, list)]).toEqual([0, 1, 2, 3]);
-    expect([...placesIn(named('cat', 'dog'), list)]).toEqual([0, 1]);
+    expect([...placesIn(named('cat', 'dog'), list)]).toEqual([4, 5]);
     expect([...placesIn(named('dog', 'cat'), { size: 2, names: null })]).toEqual([0, 1]);
   });
 
@@ -211,15 +242,18 @@ test('lists are the same if they have the same classes at the same places', () =
   expect(isSameList(numbered, { size: 3, names: null })).toBe(false);
 });
 
-test('the same class of another list is that of the same name or, without names, of the same number', () => {
+test('the same class of another list is that of the same name or, without names and among as many, of the same number', () => {
   const [pets, more] = [named('cat', 'dog', 'ant'), named('ant', 'bee', 'cat')];
   const numbered = { size: 2, names: null };
   const into = (from: ClassList, to: ClassList) => [0, 1, 2].map((index) => sameClass(index, from, to));
   expect(into(pets, more)).toEqual([2, -1, 0]);
   expect(into(more, pets)).toEqual([2, -1, 0]);
   expect(into(pets, pets)).toEqual([0, 1, 2]);
-  expect(into(pets, numbered)).toEqual([0, 1, -1]);
-  expect(into(numbered, pets)).toEqual([0, 1, 2]);
+  expect(into(pets, numbered)).toEqual([-1, -1, -1]);
+  expect(into(numbered, pets)).toEqual([-1, -1, -1]);
+  expect(into({ size: 3, names: null }, pets)).toEqual([0, 1, 2]);
+  expect(into(numbered, named('0', '2', '1'))).toEqual([0, -1, -1]);
+  expect(into({ size: 3, names: null }, numbered)).toEqual([0, 1, -1]);
 });
 
 test('a name is found where it stands, and only there', () => {

@@ -237,6 +237,14 @@ describe('the histories of the chosen runs', () => {
     await state.refresh();
     await state.loadHistories();
     expect(told()).toEqual({ a: expected(1, 2, 4) });
+    expect(state.historyProgress.value).toBe(1); // it has been read
+    await log('a', [5]);
+    await log('a', [3], { again: 1 });
+    await state.refresh();
+    expect(state.historyProgress.value).toBe(3 / 5);
+    await state.loadHistories();
+    expect(told()).toEqual({ a: [...expected(1, 2, 4), [3, 13 / 17], ...expected(5)] });
+    expect(state.historyProgress.value).toBe(1);
   });
 
   test('grow while they are made', async () => {

@@ -51,6 +51,32 @@ describe('the classes of several runs', () => {
     expect(page.matrixOf('a').numClasses).toBe(4);
   });
 
+  test('have names by position only among runs of the same names and as many, and say so', async () => {
+    const counts = anyCounts(3);
+    await page.log('a', 1, anyCounts(3), ['cat', 'dog', 'ant']);
+    await page.log('b', 1, anyCounts(3), ['ant', 'cat', 'dog']);
+    await page.log('c', 1, counts);
+    const found: [names: readonly string[] | null, says: boolean][] = [];
+    for (const runs of [['c'], ['a', 'c'], ['b', 'c'], ['a', 'b', 'c']]) {
+      await page.show(...runs);
+      const whole = denseOf(page.paneOf('c').whole as Matrix);
+      expect(whole.slice(0, 3).map((line) => line.slice(0, 3))).toEqual(counts);
+      found.push([seen.classes.value.names, seen.isByPosition('c')]);
+      for (const run of ['a', 'b', 'gone']) expect(seen.isByPosition(run)).toBe(false);
+    }
+    expect(found).toEqual([
+      [null, false],
+      [['cat', 'dog', 'ant'], true],
+      [['ant', 'cat', 'dog'], true],
+      [['0', '1', '2', 'cat', 'dog', 'ant'], false],
+    ]);
+    await page.show('b');
+    state.baselineRun.value = 'c';
+    state.baselineStep.value = 'same';
+    await state.loadAside('c', 1);
+    expect([seen.classes.value.names, seen.isByPosition('c')]).toEqual([['ant', 'cat', 'dog'], true]);
+  });
+
   test('stay the same list, and their matrices the same, while nothing else is shown', async () => {
     await page.log('a', 1, anyCounts(3), NAMES.slice(0, 3));
     await page.log('a', 2, anyCounts(3), NAMES.slice(0, 3));
@@ -410,6 +436,16 @@ describe('what the choices ask for', () => {
     await until(() => expect(state.histories.value.get('b')?.has(4)).toBe(true));
   });
 
+  test('the histories also where the newest step is no matrix', async () => {
+    for (const step of [1, 2, 3]) await page.log('a', step, anyCounts(2));
+    server.log('val', 'a', 4, golden('damaged'));
+    seen.followChoices();
+    await page.show('a');
+    expect(page.paneOf('a').problem).toContain('damaged record');
+    await until(() => expect(state.historyProgress.value).toBe(1));
+    expect([...(state.histories.value.get('a')?.keys() ?? [])]).toEqual([1, 2, 3]);
+  });
+
   test('the histories once', async () => {
     for (let step = 1; step <= 8; step++) await page.log('a', step, anyCounts(2));
     let now = 0;
@@ -455,6 +491,25 @@ describe('what the choices ask for', () => {
     expect(settledAt()).toEqual([1]);
     vi.advanceTimersByTime(500);
     expect(settledAt()).toEqual([1]);
+  });
+
+  test('the cursor stays at its classes, also over no runs at all', async () => {
+    await page.log('a', 1, anyCounts(3), ['cat', 'dog', 'ant']);
+    await page.log('b', 1, anyCounts(4), ['ant', 'cat', 'bee', 'dog']);
+    await page.log('c', 1, anyCounts(2), ['dog', 'bee']);
+    seen.followChoices();
+    await page.show('a');
+    state.cursor.value = { trueClass: 0, predictedClass: 1, run: 'a' };
+    for (const runs of [['a', 'b'], ['b'], [], ['b'], [], ['a'], [], [], ['b']]) {
+      await page.show(...runs);
+      const { names } = seen.seenClasses.value;
+      const at = state.cursor.value;
+      expect(at).not.toBeNull();
+      if (runs.length > 0) expect([names?.[at.trueClass], names?.[at.predictedClass]]).toEqual(['cat', 'dog']);
+    }
+    await page.show();
+    await page.show('c');
+    expect(state.cursor.value).toBeNull();
   });
 
   test('of another tag all classes are shown, as they were logged', async () => {

@@ -342,6 +342,8 @@ describe('memory', () => {
     await series.prefetch(0);
     expect(askedSteps()).toEqual([0, 10, 20, 30, 40, 50]);
     expectNoOtherProblem();
+    // Also of those that are no longer kept it is known that they are none.
+    expect([...series.problems.keys()].sort((x, y) => x - y)).toEqual(STEPS.slice(0, 16));
     expect(await series.load(190)).toEqual({ problem: expect.stringContaining('newer version') });
   });
 

@@ -452,6 +452,19 @@ describe('steps', () => {
     expect(state.step.value).toBe(10);
   });
 
+  test('tell when they were logged, by a run that has this very step', async () => {
+    await log('b', [15, 20], { again: 500 });
+    await state.refresh();
+    state.chooseRuns(['a', 'b']);
+    const told = [10, 15, 20, 30].map((at) => {
+      state.goToStep(at);
+      return state.loggedAt.value;
+    });
+    expect(told).toEqual([1010, 1515, 1020, 1030]);
+    state.chooseRuns([]);
+    expect(state.loggedAt.value).toBeNull();
+  });
+
   test('do not move where there are none', () => {
     state.toggleRun('a');
     state.moveStep(1);

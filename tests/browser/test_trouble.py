@@ -117,16 +117,23 @@ def test_a_damaged_or_newer_record_hides_nothing_else(serve: Any, open_tab: Any,
         tab.at_step(4)
         tab.go_to(0, 1)
         tab.told(TOLD)
+        expect(tab.frame.locator(".curves")).to_have_text("Macro F1")  # all that can be read has been
         problems = tab.frame.locator(".problems")
         expect(problems).to_contain_text("run run, tag val, step 1: damaged record")
         expect(problems).to_contain_text("run run, tag val, step 2: written by a newer version (format 9, this one reads up to 1); upgrade")
         expect(problems).to_contain_text("run run, tag val, step 3: not a confusion matrix record")
         tab.page.keyboard.press("PageDown")
-        expect(tab.frame.locator("figure")).to_contain_text("Step 3 of run run cannot be shown: not a confusion matrix record")
+        unshown = "Step 3 of run run cannot be shown: not a confusion matrix record"
+        expect(tab.frame.locator("figure")).to_contain_text(unshown)
         tab.step.focus()
         tab.page.keyboard.press("Home")
         tab.go_to(0, 1)
         tab.told(TOLD)
+        tab.step.focus()
+        tab.page.keyboard.press("End")
+        tab.frame.get_by_role("radio", name="Difference").check()
+        for problem in tab.frame.locator("main .problem"), tab.frame.locator(".panel .problem"):
+            expect(problem).to_contain_text(unshown)
 
 
 def summary_of(tag: str, record: bytes) -> Summary:

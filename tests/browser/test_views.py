@@ -287,6 +287,19 @@ def test_summary_has_values_changes_and_a_chart_that_goes_to_a_step(tab: Any) ->
     expect(tab.frame.locator(".curves polyline")).to_have_count(1)
 
 
+def test_runs_with_fewer_steps_stand_where_these_are(tab: Any) -> None:
+    for name in "b", "other classes":
+        tab.run(name).check()
+    tab.settle()
+    read(tab)
+    dot = tab.frame.locator(".curves polyline").nth(2)
+    ink = np.array([int(channel) for channel in re.findall(r"\d+", dot.evaluate("(line) => getComputedStyle(line).stroke"))])
+    with Image.open(io.BytesIO(tab.frame.locator(".curves").screenshot())) as picture:
+        seen = np.argwhere((np.abs(np.asarray(picture.convert("RGB")) - ink) < 20).all(axis=2))
+    assert len(seen) > 5, "a run of one step has a dot, half of it within the picture"
+    assert (seen[:, 1] > 0.9 * picture.width).all(), "at its step, the last"
+
+
 def test_classes_are_sorted_filtered_and_windowed(tab: Any) -> None:
     panel(tab).get_by_role("tab", name="Classes").click()
     names = panel(tab).locator("tbody th")

@@ -26,6 +26,7 @@ import {
   settledPanes,
 } from '../seen';
 import { subject } from '../state';
+import { Unshown } from './heatmap';
 
 const LISTED = 200;
 /** Shown at first: to lay out more takes longer than a page may take for an answer. */
@@ -40,10 +41,11 @@ const RANKINGS: readonly (readonly [Ranking, string])[] = [
   ['change', 'By change'],
 ];
 
-const whole = computed(() => settledPanes.value.find((one) => one.run === subject.value)?.whole ?? null);
+const mine = computed(() => settledPanes.value.find((one) => one.run === subject.value));
+const whole = computed(() => mine.value?.whole ?? null);
 /** Beside differences what they show, at its places and with the diagonal; elsewhere all classes. */
 const changed = computed(() => {
-  const [before, after] = [settledBaseline.value, settledPanes.value.find((one) => one.run === subject.value)];
+  const [before, after] = [settledBaseline.value, mine.value];
   if (!before?.whole || !after?.whole) return null;
   if (view.value !== 'difference') return changesOf(before.whole, after.whole, 'listed');
   // In the arrangement that names are of: it may be another one already.
@@ -148,6 +150,8 @@ function Changed() {
   const base = settledBaseline.value;
   const found = changed.value;
   if (!base) return <p class="note">There is no earlier step: choose a baseline above</p>;
+  const unshown = [mine.value, base].find((one) => one?.problem);
+  if (unshown) return <Unshown pane={unshown} />;
   if (!found) return <p class="note">Comparing with the baseline…</p>;
   const isShown = view.value === 'difference';
   const among = wanted();

@@ -11,7 +11,7 @@ import { countAt } from '../matrix';
 import { baselinePane, changes, mostChange, seenClasses, subjectPane, told } from '../seen';
 import type { Changes } from '../significance';
 import { Pair, Tooltip } from './cursor';
-import { paintNumbers } from './heatmap';
+import { paintNumbers, Unshown } from './heatmap';
 import { panelsIn } from './layout';
 import { Sheet } from './sheet';
 import { measureIn, type Painter, painting } from './surface';
@@ -47,7 +47,8 @@ export function Difference({ width, height }: { width: number; height: number })
   const { picture } = last.current;
   const [painter, pick] = useMemo(() => (picture ? [painterOf(picture), changedMost(picture)] : []), [picture]);
   if (!pane || !base) return <p class="waiting">There is no earlier step to compare with: choose a baseline above</p>;
-  if (pane.problem ?? base.problem) return <p class="problem">One of the two cannot be shown: {pane.problem ?? base.problem}</p>;
+  const unshown = [pane, base].find((one) => one.problem);
+  if (unshown) return <Unshown pane={unshown} />;
   if (!pane.matrix || !picture || !painter) return <p class="waiting">Comparing with the baseline…</p>;
   const { tested, found: certain } = picture.changes;
   return (
@@ -113,7 +114,8 @@ function Told() {
 export function changeToldOf(row: number, column: number, isBrief = false): string {
   const [before, after] = [baselinePane.value?.matrix, subjectPane.value?.matrix];
   const n = seenClasses.value.size;
-  if (before?.numClasses !== n || after?.numClasses !== n) return 'there is no baseline';
+  if (before?.numClasses !== n || after?.numClasses !== n)
+    return baselinePane.value?.problem ? 'the baseline cannot be shown' : 'there is no baseline';
   const cell = { trueClass: row, predictedClass: column };
   const [from, to] = [before, after].map((one) => countAt(one, row, column));
   const [shareBefore, shareAfter] = [before, after].map((one) => shareOf(one, cell, normalize.value));

@@ -45,15 +45,22 @@ function Heatmap({ pane, layout, titled }: { pane: Pane; layout: Layout; titled:
         </figcaption>
       )}
       {problem ? (
-        <p class="problem" style={{ maxWidth: `${Math.min(wide, PROBLEM_WIDTH)}px` }}>
-          Step {step} of run <bdi>{run}</bdi> cannot be shown: {problem}
-        </p>
+        <Unshown pane={pane} width={wide} />
       ) : step === null ? (
         <p class="waiting">This run has not logged up to this step</p>
       ) : (
         matrix && <Cells run={run} matrix={matrix} layout={layout} stale={loading} list={list} />
       )}
     </figure>
+  );
+}
+
+/** Why a step is no matrix. */
+export function Unshown({ pane: { run, step, problem }, width = PROBLEM_WIDTH }: { pane: Pane; width?: number }) {
+  return (
+    <p class="problem" style={{ maxWidth: `${Math.min(width, PROBLEM_WIDTH)}px` }}>
+      Step {step} of run <bdi>{run}</bdi> cannot be shown: {problem}
+    </p>
   );
 }
 

@@ -4,6 +4,7 @@ import { chooseRuns, toggleRun } from '../loading';
 import { dark } from '../look';
 import { cutTo } from '../marks';
 import { runColor } from '../palette';
+import { isByPosition } from '../seen';
 import { chosenRuns, filteredRuns, MOST_RUNS, runPattern, runSlots, series, shown, step } from '../state';
 
 /** Rows drawn at most; the filter reaches the rest. */
@@ -59,6 +60,7 @@ export function Runs() {
                 <bdi>{cutTo(run, MOST_LETTERS)}</bdi>
               </label>
               <Earlier run={run} />
+              {isByPosition(run) && <small>no class names; matched by position</small>}
             </li>
           );
         })}

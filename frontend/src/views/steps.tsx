@@ -6,7 +6,7 @@ import { goToStep, togglePlay } from '../loading';
 import { dark, metric } from '../look';
 import { WHOLE } from '../metrics';
 import { runColor } from '../palette';
-import { chosenRuns, histories, historyProgress, playing, runSlots, series, shown, step, steps } from '../state';
+import { chosenRuns, histories, historyProgress, loggedAt, playing, runSlots, step, steps } from '../state';
 import { Icon } from './icon';
 
 /** More ticks than this cannot be told apart. */
@@ -64,7 +64,7 @@ export function Steps() {
       </div>
       <div class="now">
         Step <b>{step.value}</b>
-        <small>{loggedAt()}</small>
+        <small>{loggedAt.value !== null && new Date(loggedAt.value * 1000).toLocaleString()}</small>
       </div>
     </section>
   );
@@ -86,6 +86,7 @@ const curves = computed(() => {
   const y = (value: number) => CURVE.height - 3 - (most > least ? (value - least) / (most - least) : 0.5) * (CURVE.height - 6);
   return lines.map(({ run, points }) => ({
     run,
+    isDot: points.length === 1,
     points: points.map(([at, value]) => `${(at * CURVE.width).toFixed(1)},${y(value).toFixed(2)}`).join(' '),
   }));
 });
@@ -96,8 +97,13 @@ function Curves() {
   return (
     <div class="curves">
       <svg viewBox={`0 0 ${CURVE.width} ${CURVE.height}`} preserveAspectRatio="none" aria-hidden="true">
-        {curves.value.map(({ run, points }) => (
-          <polyline key={run} stroke={runColor(runSlots.value.get(run) ?? 0, dark.value)} points={points} />
+        {curves.value.map(({ run, isDot, points }) => (
+          <polyline
+            key={run}
+            class={isDot ? 'dot' : undefined}
+            stroke={runColor(runSlots.value.get(run) ?? 0, dark.value)}
+            points={isDot ? `${points} ${points}` : points}
+          />
         ))}
       </svg>
       <small>
@@ -106,11 +112,4 @@ function Curves() {
       </small>
     </div>
   );
-}
-
-function loggedAt(): string {
-  const one = shown.value[0];
-  const info = one && series.value.get(one.run)?.info;
-  const i = info && one.step !== null ? info.steps.indexOf(one.step) : -1;
-  return info && i >= 0 && !one.loading ? new Date(info.wall_times[i] * 1000).toLocaleString() : '';
 }
