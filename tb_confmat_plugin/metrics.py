@@ -325,23 +325,24 @@ _whole(
 # mypy does not infer a lambda's default argument, which binds the metric of this turn of the loop.
 for _name in ("precision", "recall", "f1"):
     _per_class = METRICS[_name]
+    _spoken = _name.replace("f1", "F1")
     _whole(
         f"{_name}_macro",
-        f"mean {_name} of all classes",
+        f"mean {_spoken} of all classes",
         "Lewis, 1991",
         lambda m, metric=_per_class: _average(metric.compute(m), None, m.zero_division),  # type: ignore[misc]  # see above
         gradient=partial(_macro_gradient, _name),
     )
     _whole(
         f"{_name}_micro",
-        f"{_name} of the summed counts of all classes, which is the accuracy where each sample has one label",
+        f"{_spoken} of the summed counts of all classes, which is the accuracy where each sample has one label",
         "Lewis, 1991",
         lambda m: divide(*_accuracy(m)),
         proportion=_accuracy,
     )
     _whole(
         f"{_name}_weighted",
-        f"mean {_name} of all classes, weighted by support",
+        f"mean {_spoken} of all classes, weighted by support",
         "Lewis, 1991",
         lambda m, metric=_per_class: _average(metric.compute(m), m.support, m.zero_division),  # type: ignore[misc]  # see above
         # The mean recall weighted by support is the accuracy, and has its interval.
@@ -349,7 +350,7 @@ for _name in ("precision", "recall", "f1"):
     )
 _whole(
     "jaccard_macro",
-    "mean jaccard of all classes",
+    "mean Jaccard of all classes",
     "Jaccard, 1901",
     lambda m: _average(METRICS["jaccard"].compute(m), None, m.zero_division),
     gradient=partial(_macro_gradient, "jaccard"),

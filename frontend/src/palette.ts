@@ -70,7 +70,8 @@ export function runRamp(slot: number, dark: boolean): Ramp {
   if (known) return known;
   const full = [1, 3, 5].map((at) => Number.parseInt(color.slice(at, at + 2), 16)) as unknown as Channels;
   const page = dark ? DARK_PAGE : LIGHT_PAGE;
-  const ramp = Uint32Array.from({ length: 256 }, (_, i) => packed(...mixed(page, full, 0.3 + (0.7 * i) / 255)));
+  const least = dark ? 0.5 : 0.3; // on a dark page little is seen less
+  const ramp = Uint32Array.from({ length: 256 }, (_, i) => packed(...mixed(page, full, least + ((1 - least) * i) / 255)));
   runRamps.set(color, ramp);
   return ramp;
 }

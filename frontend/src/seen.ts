@@ -399,7 +399,9 @@ export async function loadCourses(cells: readonly Cell[], isWanted: () => boolea
         const count = countAt(there, trueClass, predictedClass);
         const divisor = denominator(there, of, trueClass, predictedClass);
         counts[i * steps.length + at] = count;
-        values[i * steps.length + at] = divisor === 0 ? Number.NaN : count / divisor;
+        // Where the class has no samples, a count of zero tells nothing either.
+        const isUndefined = divisor === 0 || there.support[trueClass] === 0;
+        values[i * steps.length + at] = isUndefined ? Number.NaN : count / divisor;
       }
     });
     await visited.then(

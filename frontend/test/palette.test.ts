@@ -117,7 +117,7 @@ describe.each([false, true])('the colors of runs, dark: %s', (dark) => {
     for (let place = 1; place < 256; place++) {
       expect(distance(ramp[place], zero)).toBeGreaterThanOrEqual(distance(ramp[place - 1], zero));
     }
-    expect(distance(ramp[1], zero)).toBeGreaterThanOrEqual(24);
+    expect(contrast(opaque(ramp[1]), opaque(zero))).toBeGreaterThan(1.4); // a stripe of it is seen
     expect(ramp).not.toContain(grid);
     expect(contrast(opaque(ramp[255]), opaque(zero))).toBeGreaterThan(2.9);
   });

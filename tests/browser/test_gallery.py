@@ -136,6 +136,8 @@ def test_the_gallery_and_a_sample_that_is_followed_by_its_id(board: Any, reopen_
     expect(rows).to_have_count(10)
     tab.frame.get_by_label("Confusions", exact=True).fill("3")
     tab.frame.get_by_label("Examples of each").fill("2")
+    tab.page.keyboard.press("Enter")
+    expect(tab.frame.get_by_label("Order")).to_be_disabled()
     expect(rows).to_have_count(3)
     expect(rows.first.locator(".row > .strip .example")).to_have_count(2)
     for row in rows.all():

@@ -106,7 +106,11 @@ def test_runs_with_other_classes_are_aligned_by_name(tab: Any) -> None:
     rows = table.get_by_role("row")
     expect(rows.nth(1)).to_contain_text("a10")
     expect(rows.nth(2)).to_contain_text("other classes1")  # true cat, predicted dog, in its own order
-    expect(tab.frame.get_by_label("Legend")).to_contain_text("never seen")
+    legend = tab.frame.get_by_label("Legend")
+    expect(legend).to_contain_text("never seen")
+    view(tab, "Compare")
+    expect(legend).to_contain_text("zero, or no samples")  # one run has no emus
+    expect(legend).to_contain_text("never seen")  # none has seen a yak
 
 
 def test_difference_tells_what_is_more_than_noise(tab: Any) -> None:
@@ -408,7 +412,12 @@ def test_hidden_cells_are_not_drawn_but_still_told(tab: Any) -> None:
         for told in ("true cat, predicted yak: 3", "true cat, predicted dog: 10", "true cat, predicted cat")
     )
     tab.frame.get_by_label("Display").click()
-    tab.frame.get_by_label("Hide counts under").fill("5")
+    least = tab.frame.get_by_label("Hide counts under")
+    for typed, taken in (("1e308", str(2**53)), ("-5", str(2**53)), ("1e-3", "0.001"), ("", "0.001"), ("5", "5")):
+        least.fill("")
+        least.press_sequentially(typed)
+        tab.page.keyboard.press("Enter")
+        expect(least).to_have_value(taken)
     tab.frame.get_by_label("Hide the diagonal").check()
     tab.page.keyboard.press("Escape")
     tab.matrix.focus()
@@ -428,8 +437,10 @@ def test_color_ranges(tab: Any) -> None:
     expect(legend).to_contain_text("60")
     tab.frame.get_by_label("Range").select_option(label="Fixed as it is now")
     tab.page.keyboard.press("Escape")
-    tab.frame.get_by_label("wrong up to").fill("40")
-    tab.page.keyboard.press("Enter")
+    for typed, taken in (("0", "60"), ("40", "40")):
+        tab.frame.get_by_label("wrong up to").fill(typed)
+        tab.page.keyboard.press("Enter")
+        expect(tab.frame.get_by_label("wrong up to")).to_have_value(taken)
     tab.step.focus()
     tab.page.keyboard.press("Home")
     tab.at_step(0)
@@ -581,6 +592,8 @@ def test_axe_finds_nothing_serious_in_any_view_and_panel(board: Any, open_tab: A
         tab.page.evaluate("() => document.body.classList.add('dark-mode')")
         expect(tab.frame.locator(":root.dark")).to_have_count(1)
     tab.frame.get_by_role("button", name="All", exact=True).click()
+    expect(tab.frame.locator("figure")).to_have_count(3)
+    assert tab.matrix.evaluate("(element) => element.scrollWidth <= element.clientWidth"), "nothing is scrolled to"
     tab.go_to(0, 1)
     inside = next(frame for frame in tab.page.frames if "plugin_entry" in frame.url)
     inside.evaluate(AXE.read_text("utf-8"))
@@ -604,6 +617,10 @@ def test_small_windows_and_double_size(board: Any, open_tab: Any) -> None:
         canvas.scroll_into_view_if_needed()
         expect(canvas).to_be_in_viewport(ratio=0.9)
         expect(tab.step).to_be_in_viewport()
+        view(tab, "Difference")
+        tab.frame.get_by_label("Baseline run").select_option(label="other classes")
+        head = tab.frame.locator(".head", has_text="changed by more")
+        assert head.evaluate("(element) => element.scrollHeight <= element.clientHeight"), "the cells cover none of it"
 
 
 def different(one: str, other: str) -> float:

@@ -19,7 +19,7 @@ const HEADS: readonly (readonly ClassColumn[])[] = [['name'], ['support', 'predi
 const TEXTS = { name: 'Class', support: 'Support', predicted: 'Predicted', precision: 'Precision', recall: 'Recall', f1: 'F1' };
 const ROW = 44;
 const SPARE = 6;
-const NAME = 34;
+const NAME = 20;
 
 const pane = computed(() => settledPanes.value.find((one) => one.run === subject.value) ?? settledPanes.value[0]);
 const figures = computed(() => (pane.value?.whole ? perClass(pane.value.whole) : null));

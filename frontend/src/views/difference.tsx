@@ -6,7 +6,7 @@ import { cellSize } from '../camera';
 import { changedMost, type DifferencePicture, differenceNumbers, drawDifference, signed } from '../difference';
 import { exactCount, percent, shareOf } from '../format';
 import { color, diverging, normalize, palette } from '../look';
-import { numberSize } from '../marks';
+import { cutTo, numberSize } from '../marks';
 import { countAt } from '../matrix';
 import { baselinePane, changes, mostChange, seenClasses, subjectPane, told } from '../seen';
 import type { Changes } from '../significance';
@@ -16,9 +16,16 @@ import { panelsIn } from './layout';
 import { Sheet } from './sheet';
 import { measureIn, type Painter, painting } from './surface';
 
-/** The room for the heading, which takes two lines in a narrow window. */
+/** So many letters of a run's name. */
+const NAME = 16;
+
+/** The room for the heading, which takes two lines in a narrow window, or where it names two runs. */
 export function headRoom(width: number): number {
-  return width < 680 ? 48 : 30;
+  return width < (baselinePane.value?.run === subjectPane.value?.run ? 740 : 900) ? 48 : 30;
+}
+
+function Run({ run }: { run: string }) {
+  return <bdi title={run}>{cutTo(run, NAME)}</bdi>;
 }
 
 export function Difference({ width, height }: { width: number; height: number }) {
@@ -54,7 +61,13 @@ export function Difference({ width, height }: { width: number; height: number })
   return (
     <div class="grid">
       <p class="head">
-        <bdi>{pane.run}</bdi> at step {pane.step} against {base.run !== pane.run && <bdi>{base.run} at </bdi>}step {base.step}:{' '}
+        <Run run={pane.run} /> at step {pane.step} against{' '}
+        {base.run !== pane.run && (
+          <>
+            <Run run={base.run} /> at{' '}
+          </>
+        )}
+        step {base.step}:{' '}
         {now
           ? `${exactCount(certain.correct + certain.wrong)} of ${exactCount(tested)} cells changed by more than noise` +
             (certain.correct > 0 ? `, ${exactCount(certain.correct)} on the diagonal` : '')

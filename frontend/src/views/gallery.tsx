@@ -13,6 +13,7 @@ import {
   shelf,
 } from '../gallery';
 import { classes, goToClasses } from '../seen';
+import { NumberField } from './choice';
 import { keptInWords, OtherStep, Strip } from './examples';
 
 export function Gallery() {
@@ -27,8 +28,8 @@ export function Gallery() {
         <span>
           The worst confusions of <bdi>{now.run}</bdi>, step {now.wanted}
         </span>
-        <Count label="Confusions" signal={galleryRows} />
-        <Count label="Examples of each" signal={galleryColumns} />
+        {count('Confusions', galleryRows)}
+        {count('Examples of each', galleryColumns)}
       </div>
       <OtherStep shelf={now} />
       <ol>
@@ -75,22 +76,9 @@ export function Gallery() {
   );
 }
 
-function Count({ label, signal }: { label: string; signal: { value: number } }) {
-  const id = `count-${label.replaceAll(' ', '-')}`;
-  return (
-    <span class="choice">
-      <label for={id}>{label}</label>
-      <input
-        id={id}
-        type="number"
-        min={1}
-        max={MOST_LISTED}
-        value={signal.value}
-        onInput={(event) => {
-          const value = event.currentTarget.valueAsNumber;
-          if (value >= 1) signal.value = listable(value);
-        }}
-      />
-    </span>
-  );
+function count(label: string, signal: { value: number }) {
+  const choose = (value: number) => {
+    signal.value = listable(value);
+  };
+  return <NumberField label={label} value={signal.value} least={1} most={MOST_LISTED} choose={choose} />;
 }

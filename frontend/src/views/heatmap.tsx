@@ -5,7 +5,7 @@ import { type Camera, cellSize, visibleClasses } from '../camera';
 import { exactCount, percent, shareOf } from '../format';
 import { MARKS_FROM, marked } from '../gallery';
 import { color, dark, hideBelow, hideDiagonal, normalize, palette, paletteName } from '../look';
-import { type CellNumber, cellNumbers, cutInTheMiddle, LABEL_SIZE, numberSize } from '../marks';
+import { type CellNumber, cellNumbers, cutInTheMiddle, numberSize } from '../marks';
 import { countAt, denominator, type Matrix } from '../matrix';
 import { inkOn } from '../palette';
 import { drawCells, type Picture, standingOut } from '../raster';
@@ -17,8 +17,7 @@ import { INK, MANY, Sheet } from './sheet';
 import { FONT, type Memory, measureIn, type Painter, painting, type Surface } from './surface';
 
 const PROBLEM_WIDTH = 360;
-const STEP_NOTE = 72; // the room for a run's step beside its name
-const measureLabel = measureIn(LABEL_SIZE);
+const measureName = (text: string) => 1.1 * measureIn(13)(text); // which is bold
 
 export function Heatmaps({ width, height }: { width: number; height: number }) {
   const all = panes.value;
@@ -40,7 +39,7 @@ function Heatmap({ pane, layout, titled }: { pane: Pane; layout: Layout; titled:
     <figure class="heatmap">
       {titled && (
         <figcaption style={{ maxWidth: `${wide}px`, paddingLeft: `${layout.left}px` }}>
-          <bdi title={run}>{cutInTheMiddle(run, layout.side - STEP_NOTE, measureLabel)}</bdi>
+          <bdi title={run}>{cutInTheMiddle(run, layout.side - measureIn(11)(` step ${step}`), measureName)}</bdi>
           {step !== null && <small> step {step}</small>}
         </figcaption>
       )}

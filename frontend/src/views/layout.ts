@@ -13,7 +13,7 @@ const TITLE = 24;
 const LABELS_AT_MOST = { beside: 150, above: 90 };
 const MARGIN = 40;
 const MARGIN_FROM = 260;
-const LEAST_SIDE = 110;
+const LEAST_SIDE = 100;
 
 const widestOf = new WeakMap<readonly string[], number>();
 

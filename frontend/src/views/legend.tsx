@@ -3,34 +3,49 @@
 import type { ComponentChildren } from 'preact';
 import { glyphAt } from '../bars';
 import { cellSize } from '../camera';
+import { LINES_FROM } from '../courses';
 import { signed } from '../difference';
 import { exactCount, shortValue } from '../format';
 import { canMark, marked } from '../gallery';
 import { barScale, color, dark, diverging, fixedExtent, hideBelow, hideDiagonal, normalize, palette, view } from '../look';
-import { gradientOf } from '../marks';
+import { cutTo, gradientOf } from '../marks';
+import type { Extent } from '../matrix';
 import { type Ramp as Colors, runColor, toCss } from '../palette';
 import { middleOf } from '../scale';
-import { extent, isFixed, mostChange, panes, seenClasses } from '../seen';
+import { baselinePane, extent, isFixed, mostChange, panes, seenClasses, subjectPane } from '../seen';
 import { camera, cameraSide, runSlots } from '../state';
-import { courseExtent } from './timeline';
+import { NumberField } from './choice';
+import { areCards, courseExtent } from './timeline';
+
+/** So many letters of a run's name. */
+const NAME = 32;
 
 export function Legend() {
-  const matrices = panes.value.flatMap((one) => one.matrix ?? []);
-  const neverSeen = matrices.some((matrix) => matrix.support.includes(0));
+  const isHeat = view.value === 'matrix';
+  const drawn = view.value === 'difference' ? [subjectPane.value, baselinePane.value] : panes.value;
+  const matrices = drawn.flatMap((one) => one?.matrix ?? []);
+  // A row of several runs is hatched where none of them has samples.
+  const byNone = (row: number) => matrices.every(({ support }) => support[row] === 0);
+  const unseen = (byAll: boolean) =>
+    matrices.some(({ support }) => support.some((count, row) => count === 0 && (isHeat || byNone(row) === byAll)));
   const undefinedShares =
     (normalize.value === 'pred' && matrices.some((matrix) => matrix.predicted.includes(0))) ||
     (normalize.value === 'all' && matrices.some((matrix) => matrix.total === 0));
   if (view.value === 'gallery') return null;
   return (
     <section class="legend" aria-label="Legend">
-      {view.value === 'matrix' && <Heat />}
+      {isHeat && <Heat />}
       {view.value === 'difference' && <Diverging />}
       {(view.value === 'compare' || view.value === 'timeline') && <RunColors />}
-      {view.value !== 'timeline' && <Key mark="zero">{view.value === 'difference' ? 'no change' : 'zero'}</Key>}
-      {neverSeen && <Key mark="never-seen">class never seen</Key>}
-      {view.value === 'matrix' && marked.value && canMark.value && <Key mark="has-examples">has examples</Key>}
-      {view.value === 'matrix' && undefinedShares && <Key mark="undefined">undefined (n/a)</Key>}
-      {view.value === 'matrix' && panes.value.length === 1 && <small>bars: support, predicted</small>}
+      {view.value !== 'timeline' && (
+        <Key mark="zero">
+          {view.value === 'difference' ? 'no change' : view.value === 'compare' && unseen(false) ? 'zero, or no samples' : 'zero'}
+        </Key>
+      )}
+      {!areCards() && unseen(true) && <Key mark="never-seen">class never seen</Key>}
+      {isHeat && marked.value && canMark.value && <Key mark="has-examples">has examples</Key>}
+      {isHeat && undefinedShares && <Key mark="undefined">undefined (n/a)</Key>}
+      {isHeat && panes.value.length === 1 && <small>bars: support, predicted</small>}
       <Hidden />
     </section>
   );
@@ -46,8 +61,8 @@ function Heat() {
   );
 }
 
-function Ramp({ name, part }: { name: string; part: 'correct' | 'wrong' }) {
-  const reach = extent.value[part];
+function Ramp({ name, part, of = extent.value }: { name: string; part: 'correct' | 'wrong'; of?: Extent }) {
+  const reach = of[part];
   const short = (value: number) => shortValue(value, normalize.value);
   return (
     <Bar
@@ -83,22 +98,19 @@ function Fixed() {
   const field = (part: 'correct' | 'wrong') => {
     const now = fixedExtent.value;
     if (!now) return null;
-    const factor = normalize.value === 'counts' ? 1 : 100;
+    const isCounts = normalize.value === 'counts';
+    const factor = isCounts ? 1 : 100;
     return (
-      <label>
-        {part} up to{' '}
-        <input
-          type="number"
-          min={0}
-          step="any"
-          value={Number((now[part].most * factor).toPrecision(4))}
-          onChange={(event) => {
-            const most = event.currentTarget.valueAsNumber / factor;
-            if (most > 0) fixedExtent.value = { ...now, [part]: { least: Math.min(now[part].least, most), most } };
-          }}
-        />
-        {factor === 100 && '%'}
-      </label>
+      <NumberField
+        label={`${part} up to${isCounts ? '' : ' %'}`}
+        value={Number((now[part].most * factor).toPrecision(4))}
+        least={Number.MIN_VALUE}
+        most={isCounts ? 2 ** 53 : 100}
+        choose={(value) => {
+          const most = value / factor;
+          fixedExtent.value = { ...now, [part]: { least: Math.min(now[part].least, most), most } };
+        }}
+      />
     );
   };
   return (
@@ -133,14 +145,24 @@ function RunColors() {
   const full = (part: 'correct' | 'wrong') => shortValue(extent.value[part].most, normalize.value);
   const size = cellSize(camera.value, cameraSide.value, seenClasses.value.size);
   const glyph = glyphAt(size, panes.value.length);
+  const isStrips = !areCards() && size < LINES_FROM;
+  // The strips of a single run have the colors of a heatmap.
+  const reach = view.value === 'timeline' && isStrips && panes.value.length === 1 ? courseExtent.value : null;
   return (
     <>
-      {panes.value.map(({ run }) => (
-        <span key={run} class="key">
-          <i class="swatch" style={{ background: runColor(runSlots.value.get(run) ?? 0, dark.value) }} />
-          <bdi>{run}</bdi>
-        </span>
-      ))}
+      {reach ? (
+        <>
+          <Ramp name="Correct" part="correct" of={reach} />
+          <Ramp name="Wrong" part="wrong" of={reach} />
+        </>
+      ) : (
+        panes.value.map(({ run }) => (
+          <span key={run} class="key">
+            <i class="swatch" style={{ background: runColor(runSlots.value.get(run) ?? 0, dark.value) }} />
+            <bdi title={run}>{cutTo(run, NAME)}</bdi>
+          </span>
+        ))
+      )}
       {view.value === 'compare' && (
         <small>
           {glyph === 'pooled'
@@ -150,17 +172,17 @@ function RunColors() {
               : `a full ${glyph === 'stripes' ? 'color' : 'bar'}: ${full('correct')} correct, ${full('wrong')} wrong`}
         </small>
       )}
-      {view.value === 'timeline' && <Courses />}
+      {view.value === 'timeline' && <Courses full={reach ? '' : isStrips ? 'color' : 'height'} />}
     </>
   );
 }
 
-function Courses() {
+function Courses({ full }: { full: string }) {
   const extent = courseExtent.value;
   const short = (value: number) => shortValue(value, normalize.value);
   const scale = color.value === 'log' ? ', on a log scale' : '';
   const reach = extent
-    ? `; full height: ${short(extent.correct.most)} correct, ${short(extent.wrong.most)} wrong${scale}`
+    ? full && `; full ${full}: ${short(extent.correct.most)} correct, ${short(extent.wrong.most)} wrong${scale}`
     : ', each with a scale of its own';
   return <small>over all steps, marked at this one{reach}</small>;
 }

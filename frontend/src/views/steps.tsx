@@ -38,9 +38,10 @@ export function Steps() {
       <button
         type="button"
         class="round"
+        disabled={all.length < 2}
         onClick={togglePlay}
         aria-label={playing.value ? 'Pause' : 'Play'}
-        title={playing.value ? 'Pause' : 'Play'}
+        title={all.length < 2 ? 'There is only one step' : playing.value ? 'Pause' : 'Play'}
       >
         <Icon node={playing.value ? Pause : Play} size={20} />
       </button>

@@ -22,7 +22,7 @@ import {
 } from '../look';
 import { chooseOrder, choosePart, chooseRange, classes, ordering, type Part, part, pinned, search } from '../seen';
 import { tag, tags } from '../state';
-import { Choice, Select } from './choice';
+import { Choice, NumberField, Select, useOf } from './choice';
 import { ExportMenu } from './export';
 import { Find } from './find';
 import { Icon } from './icon';
@@ -113,7 +113,15 @@ function Show() {
   for (const most of PARTS) if (most < n || part.value === most) options.push([String(most), `${most} worst`]);
   if (search.value.trim() !== '' || part.value === 'matches') options.push(['matches', `Matching “${search.value}”`]);
   const choose = (value: string) => choosePart((value === 'all' || value === 'matches' ? value : Number(value)) as Part);
-  return <Select label="Show" value={String(part.value)} options={options} choose={choose} />;
+  return (
+    <Select
+      label="Show"
+      value={String(part.value)}
+      options={options}
+      choose={choose}
+      title="The worst are in most errors, as true or as predicted class"
+    />
+  );
 }
 
 function Display() {
@@ -147,22 +155,19 @@ function Display() {
           ['row', 'A scale per row'],
         ]}
       />
-      <div class="choice">
-        <label for="hide-below">Hide counts under</label>
-        <input
-          id="hide-below"
-          type="number"
-          min={0}
-          value={hideBelow.value}
-          onInput={(event) => {
-            hideBelow.value = Math.max(0, event.currentTarget.valueAsNumber || 0);
-          }}
-        />
-      </div>
+      <NumberField
+        label="Hide counts under"
+        value={hideBelow.value}
+        least={0}
+        choose={(least) => {
+          hideBelow.value = least;
+        }}
+      />
       <label class="check">
         <input
           type="checkbox"
           checked={hideDiagonal.value}
+          {...useOf('Hide the diagonal')}
           onChange={(event) => {
             hideDiagonal.value = event.currentTarget.checked;
           }}
