@@ -1,5 +1,6 @@
 """What the tab must withstand: logs that grow, restart, change, carry hostile names or are damaged, and pages in odd places."""
 
+import time
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,9 @@ TOLD = "true cat, predicted dog: 2 (28.6% of true cat)"
 
 
 def log(logdir: Path, *steps: int, counts: Any = ASYMMETRIC, names: Any = NAMES, run: str = "run") -> None:
+    # TensorBoard reads files in the order of their names: those of one second end in a number, and "10" comes before "9".
+    while list((logdir / run).glob(f"*tfevents.{int(time.time())}.*")):
+        time.sleep(0.02)
     with SummaryWriter(logdir / run) as writer:
         for step in steps:
             writer.add_confusion_matrix("val", counts, step, class_names=names)

@@ -53,7 +53,7 @@ export function Difference({ width, height }: { width: number; height: number })
   if (now || last.current.list !== list) last.current = { list, picture: now };
   const { picture } = last.current;
   const [painter, pick] = useMemo(() => (picture ? [painterOf(picture), changedMost(picture)] : []), [picture]);
-  if (!pane || !base) return <p class="waiting">There is no earlier step to compare with: choose a baseline above</p>;
+  if (!pane || !base) return <p class="waiting">There is no earlier step to compare with: choose a baseline run in the panel</p>;
   const unshown = [pane, base].find((one) => one.problem);
   if (unshown) return <Unshown pane={unshown} />;
   if (!pane.matrix || !picture || !painter) return <p class="waiting">Comparing with the baseline…</p>;
