@@ -105,7 +105,7 @@ def test_names_for_another_number_of_classes(names, said, all_known, writer, tmp
     )
     with pytest.raises(ValueError, match=f"^{re.escape(message)}$"):
         log_estimator(writer, "test", estimator, X[some], Y[some], class_names=iter(names))
-    with pytest.raises(TypeError, match="^class_names must be a list of names, got the single str 'abc'$"):
+    with pytest.raises(TypeError, match=r"^class_names must be a list of names, got the single str 'abc'$"):
         log_estimator(writer, "test", estimator, X[some], Y[some], class_names="abc")
     writer.close()
     assert read_matrices(tmp_path) == {}
