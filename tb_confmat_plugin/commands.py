@@ -20,7 +20,7 @@ from tb_confmat_plugin.cli import WORSE
 from tb_confmat_plugin.export import FORMATS, guarded
 from tb_confmat_plugin.progress import over
 from tb_confmat_plugin.reader import AbsentWarning, LoggedMatrices, LoggedMatrix, absent, listed, read_confusion_matrices
-from tb_confmat_plugin.terminal import Progress, count, draw_matrix, printable, share, table
+from tb_confmat_plugin.terminal import Progress, count, draw_matrix, number_of, printable, share, table
 
 _MAIN_METRICS = ("accuracy", "balanced_accuracy", "f1_macro", "matthews_corrcoef", "cohen_kappa")
 _MAIN_CLASS_METRICS = ("support", "predicted", "precision", "recall", "f1")
@@ -231,7 +231,7 @@ def export_command(args: argparse.Namespace) -> int:
     with open(args.output, "wb") as file:
         file.write(data)
     size = f", {len(data) / 1e6:,.1f} MB" if len(data) >= 1e5 else ""
-    print(f"{args.output}: {len(picked):,} {'matrix' if len(picked) == 1 else 'matrices'}{size}", file=sys.stderr)
+    print(f"{args.output}: {number_of(len(picked), 'matrix', 'matrices')}{size}", file=sys.stderr)
     return 0
 
 
@@ -286,7 +286,7 @@ def convert_command(args: argparse.Namespace) -> int:
     for sentence in found.understood:
         print(printable(sentence))
     if args.dry_run:
-        print(f"{len(found.matrices):,} matrices; nothing was written")
+        print(f"{number_of(len(found.matrices), 'matrix', 'matrices')}; nothing was written")
         return 0
     with closing(Progress(sys.stderr, "writing")) as bar:
         paths = write_log(args.output or args.logdir, found.matrices, bar)

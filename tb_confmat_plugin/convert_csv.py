@@ -10,12 +10,13 @@ from pathlib import PurePosixPath
 from typing import NoReturn
 
 from tb_confmat_plugin.classes import Classes
-from tb_confmat_plugin.convert import Converted, logged_matrix
+from tb_confmat_plugin.convert import Converted, logged_matrix, refuse_empty
 from tb_confmat_plugin.export import CELL_COLUMNS as OUR_COLUMNS
 from tb_confmat_plugin.export import CORNER, unguarded
 from tb_confmat_plugin.matrix import ConfusionMatrix
 from tb_confmat_plugin.progress import Tell, over, part
 from tb_confmat_plugin.reader import LoggedMatrices, listed
+from tb_confmat_plugin.terminal import number_of
 
 PREDICTION_COLUMNS = ("true", "predicted", "step", "run", "weight")
 CELL_COLUMNS = ("true", "predicted", "count", "step", "run", "tag", "wall_time")
@@ -54,6 +55,7 @@ def convert_predictions(
     Raises:
       ValueError: a column that is not there, or a row that cannot be understood, by its line.
     """
+    refuse_empty(tag)
     unknown = sorted(set(columns or {}) - set(PREDICTION_COLUMNS))
     if unknown:
         raise ValueError(f"expected columns to be called otherwise among {', '.join(PREDICTION_COLUMNS)}, got {unknown[0]!r}")
@@ -68,7 +70,7 @@ def convert_predictions(
         weight = file.number(line, row, "weight", 1)
         cells.setdefault(place, []).append((index_of[row[true]], index_of[row[predicted]], weight))
     used = ", ".join(f"{name} in column {file.header[at]!r}" for name, at in file.at.items())
-    understood = (f"{len(file.rows):,} predictions: {used}", about, *file.left_out(step))
+    understood = (f"{number_of(len(file.rows), 'prediction')}: {used}", about, *file.left_out(step))
     return Converted(_counted(file, cells, classes, part(progress, 2, 3)), understood)
 
 
@@ -101,6 +103,7 @@ def convert_matrix(
     Raises:
       ValueError: a file of another form, or a row that cannot be understood, by its line.
     """
+    refuse_empty(tag)
     file = _File(path, part(progress, 0, 3))
     now = time.time() if wall_time is None else wall_time
     if {"true", "predicted", "count"} <= set(file.header):
@@ -134,7 +137,7 @@ def convert_matrix(
     axes = "rows are predicted, columns are true" if transposed else "rows are true, columns are predicted"
     sure = transposed or file.header[0] == CORNER
     understood = (
-        f"a square of {len(counts):,} classes {'with' if named else 'without'} names",
+        f"a square of {number_of(len(counts), 'class', 'classes')} {'with' if named else 'without'} names",
         axes if sure else f"{axes}; if it is the other way round, pass --transposed",
     )
     return Converted(LoggedMatrices([logged_matrix(".", tag, step or 0, now, matrix)]), understood)
@@ -160,13 +163,15 @@ def _long_form(
     lines: dict[tuple[object, ...], int] = {}
     for line, row in over(file.rows, part(progress, 1, 3)):
         of_row = file.text(row, "tag") if tag is None else tag
+        if not of_row:
+            file.refuse("the tag is empty; write one there, or pass --tag for all", line)
         place = file.run(line, row), of_row, file.step(line, row, step), file.number(line, row, "wall_time", now)
         cell = index_of[row[file.at["true"]]], index_of[row[file.at["predicted"]]]
         if (first := lines.setdefault((*place[:3], *cell), line)) != line:
             told = f"true {file.text(row, 'true')!r}, predicted {file.text(row, 'predicted')!r} stands in line {first} already"
             file.refuse(f"{told}; for several steps, tags or runs give the file columns of these names, else add the counts up", line)
         cells.setdefault(place, []).append((*cell, file.as_count(file.text(row, "count"), line, weights)))
-    understood = (f"{len(file.rows):,} cells in long form with the columns {', '.join(file.at)}", about, *file.left_out(step))
+    understood = (f"{number_of(len(file.rows), 'cell')} in long form with the columns {', '.join(file.at)}", about, *file.left_out(step))
     return Converted(_counted(file, cells, classes, part(progress, 2, 3)), understood)
 
 
@@ -312,7 +317,11 @@ class _File:
             self.refuse("classes are told by their names; leave --first-class out")
         if class_names is not None and named:
             index_of = {name: index for index, name in enumerate(class_names)}
-            return Classes.of(len(class_names), class_names), index_of, f"{len(class_names):,} classes by the names that were given"
+            return (
+                Classes.of(len(class_names), class_names),
+                index_of,
+                f"{number_of(len(class_names), 'class', 'classes')} by the names that were given",
+            )
         if class_names is not None and not all(map(_is_number, lines)):
             unknown = next(label for label in lines if label not in class_names)
             self.refuse(f"{unknown!r} is not among the {len(class_names)} class names; pass --class-names with all", lines[unknown])
@@ -326,7 +335,8 @@ class _File:
             self.refuse(f"expected classes as names or as numbers, got both, such as {name!r} and {numbers[0]!r}; {way_out}", lines[name])
         names = sorted(lines)
         shown = ", ".join(names[:5]) + (", ..." if len(names) > 5 else "")
-        about = f"{len(names):,} classes in alphabetical order ({shown}); for another order, or more of them, pass --class-names"
+        many = number_of(len(names), "class", "classes")
+        about = f"{many} in alphabetical order ({shown}); for another order, or more of them, pass --class-names"
         return Classes.of(len(names), names), {name: index for index, name in enumerate(names)}, about
 
     def _numbered(

@@ -69,6 +69,17 @@ def count(value: float) -> str:
     return f"{value:,.0f}" if value == int(value) else f"{value:,.6g}"
 
 
+def number_of(number: int, one: str, several: str = "") -> str:
+    """How many of what: "1 step", "2,000 steps", "2 matrices".
+
+    Args:
+      number: how many.
+      one: the word for one of them.
+      several: the word for more, or none; with an "s" if left out.
+    """
+    return f"{number:,} {one if number == 1 else several or f'{one}s'}"
+
+
 class Progress:
     """A bar on a terminal, nothing elsewhere.
 

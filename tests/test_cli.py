@@ -538,8 +538,8 @@ def test_convert_scalars(run, tmp_path):
         for (i, j), count in np.ndenumerate(counts(2)):
             writer.add_scalar(f"cm/{i}/{j}", count, 7, walltime=50)
     convert = ("convert", "--logdir", str(tmp_path / "old"), "--scalars", "{tag}/{i}/{j}", "--class-names", "cat,dog,owl")
-    sentence = "run 'a', tag 'cm': 1 steps (7 to 7) of 3 classes, with 'cm/0/1' as true cat, predicted dog\n"
-    assert good(run(*convert, "--dry-run")) == f"{sentence}1 matrices; nothing was written\n"
+    sentence = "run 'a', tag 'cm': 1 step (7) of 3 classes, with 'cm/0/1' as true cat, predicted dog\n"
+    assert good(run(*convert, "--dry-run")) == f"{sentence}1 matrix; nothing was written\n"
     assert read_confusion_matrices(tmp_path) == []
     out = good(run(*convert))
     assert out.startswith(f"{sentence}wrote {tmp_path}/old/a/events.out.tfevents.")

@@ -274,6 +274,17 @@ def test_long_form_with_less(file):
     refused(convert_matrix, file("true,predicted,count", "0,1,5"), said, "val", transposed=True)
 
 
+def test_an_empty_tag(file):
+    message = "expected a tag as a text that is not empty, got ''; pass --tag with a name, such as val"
+    for call in (convert_predictions, convert_matrix):
+        with pytest.raises(ValueError, match=f"^{message}$"):
+            call(file("true,predicted,count", "0,1,2"), "")
+    told = ", line 3: the tag is empty; write one there, or pass --tag for all"
+    path = file("true,predicted,count,tag", "0,1,2,val", "1,0,3,")
+    refused(convert_matrix, path, told)
+    assert {logged.tag for logged in convert_matrix(path, "test").matrices} == {"test"}
+
+
 def test_a_cell_that_is_there_twice(file):
     told = ", line 4: true 'a', predicted 'b' stands in line 2 already; "
     told += "for several steps, tags or runs give the file columns of these names, else add the counts up"

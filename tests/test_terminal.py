@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tb_confmat_plugin import ConfusionMatrix
-from tb_confmat_plugin.terminal import Progress, columns_of, count, draw_matrix, padded, printable, share, shortened, table
+from tb_confmat_plugin.terminal import Progress, columns_of, count, draw_matrix, number_of, padded, printable, share, shortened, table
 
 nan = float("nan")
 SMALL = ConfusionMatrix.from_dense([[50, 2, 0], [7, 41, 0], [1000, 0, 0]], ["cat", "dog", "owl"])
@@ -155,6 +155,11 @@ def test_tables():
 def test_numbers():
     assert [share(0.12345), share(nan), share(0.12345, 4)] == ["0.123", "n/a", "0.1235"]
     assert [count(1234), count(1234.0), count(0.1 + 0.2), count(12345.678)] == ["1,234", "1,234", "0.3", "12,345.7"]
+
+
+def test_numbers_of_things():
+    assert [number_of(number, "step") for number in (0, 1, 2000)] == ["0 steps", "1 step", "2,000 steps"]
+    assert [number_of(number, "matrix", "matrices") for number in (1, 2)] == ["1 matrix", "2 matrices"]
 
 
 class Terminal(io.StringIO):
