@@ -85,6 +85,18 @@ def test_pooled_squares_show_their_largest_cell():
     assert " ".join(lines[25:]).endswith("4 x 4 classes a square, which shows its largest cell")
 
 
+@pytest.mark.parametrize("normalize", [None, "true", "pred", "all"])
+def test_a_million_classes(normalize):
+    """All cells would take a terabyte."""
+    matrix = ConfusionMatrix.from_coo([7, 999_999], [7, 0], [3, 5], 1_000_000)
+    lines = draw_matrix(matrix, 60, color=False, normalize=normalize).splitlines()
+    assert lines[0] == "0      @"
+    assert lines[52] == f"{52 * 18_868}" + " @"
+    assert " ".join(lines[53:]).endswith(
+        "1,000,000 classes; 3 of 8 correct (37.5%); 18868 x 18868 classes a square, which shows its largest cell"
+    )
+
+
 def test_colors():
     text = draw_matrix(SMALL, 60, color=True)
     assert plain(text) == draw_matrix(SMALL, 60, color=False)
