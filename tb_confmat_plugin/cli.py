@@ -290,3 +290,7 @@ def _tags(parsed_args: argparse.Namespace, **_: Any) -> list[str]:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", UserWarning)  # a shell is no place for them
         return sorted({logged.tag for logged in read_confusion_matrices(parsed_args.logdir, run=run)})
+
+
+if __name__ == "__main__":  # otherwise `python -m tb_confmat_plugin.cli` would do nothing, and so pass any gate
+    sys.exit(main())

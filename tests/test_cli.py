@@ -24,6 +24,7 @@ from tb_confmat_plugin.summary import matrix_summary
 
 NAMES = ["cat", "dog", "owl"]
 GUIDE = Path(__file__).parents[1] / "docs" / "logs.md"
+README = GUIDE.parents[1] / "README.md"
 BLOCKS = re.findall(r"```(python|sh)\n(.*?)```", GUIDE.read_text("utf-8"), re.DOTALL)
 COMMAND = [sys.executable, "-c", "import sys; from tb_confmat_plugin.cli import main; sys.exit(main())"]
 
@@ -673,6 +674,13 @@ def test_help_loads_little():
     subprocess.run([sys.executable, "-c", script], check=True, stdout=subprocess.DEVNULL)
 
 
+@pytest.mark.parametrize("module", ["tb_confmat_plugin", "tb_confmat_plugin.cli"])
+def test_the_command_as_a_module(module, logdir):
+    diff = ["diff", "first", "second", "--tag", "val", "--logdir", logdir, "--fail-if-worse", "0.2"]
+    done = subprocess.run([sys.executable, "-m", module, *diff], capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (1, "tb-confmat: worse: cat: recall fell by 0.278, from 0.907 to 0.630, more than 0.2\n")
+
+
 def test_the_command_is_installed():
     (entry,) = [entry for entry in importlib.metadata.entry_points(group="console_scripts") if entry.name == "tb-confmat"]
     assert entry.load() is main
@@ -680,12 +688,14 @@ def test_the_command_is_installed():
 
 @pytest.fixture(scope="module")
 def guide(tmp_path_factory):
-    """A directory with what the guide takes for granted: logs, old ones too, and CSV files."""
+    """A directory with what the guide takes for granted: the logs that the snippets of the README make, old ones, and CSV files."""
     directory = tmp_path_factory.mktemp("guide")
-    for run, worse in (("first", 0), ("second", 30)):
-        with SummaryWriter(directory / "runs" / run) as writer:
-            for step in (3, 9):
-                add_confusion_matrix(writer, "val", counts(step, worse), step, class_names=NAMES)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(directory)
+        for snippet in re.findall(r"```python\n(.*?)```", README.read_text("utf-8"), re.DOTALL):
+            if '"runs/' in snippet:
+                exec(compile(snippet, README, "exec"), {})
+    assert {path.name for path in directory.glob("runs/*")} == {"first", "second", "pictures"}
     with SummaryWriter(directory / "old" / "a") as writer:
         for (i, j), count in np.ndenumerate(counts(2)[:2, :2]):
             writer.add_scalar(f"val_conf_{i}_{j}", count, 7)
@@ -708,6 +718,21 @@ def test_the_guide(at, guide, monkeypatch, capsys):
         expected = int(found[1]) if (found := re.search(r"# exits with (\d)", line)) else 0
         if command.startswith("tb-confmat"):
             assert main(shlex.split(command)[1:]) == expected, capsys.readouterr().err
+
+
+def test_the_guide_has_the_recall_of_each_class_by_name(guide, monkeypatch):
+    """As the matrices say themselves, in runs of other classes."""
+    (block,) = [block for language, block in BLOCKS if "import pandas" in block]
+    names = {}
+    monkeypatch.chdir(guide)
+    exec(compile(block, GUIDE, "exec"), names)
+    recall = names["recall"]
+    assert set(recall.index) >= set(NAMES)
+    for logged in read_confusion_matrices("runs", run=("first", "second")):
+        matrix = logged.matrix
+        for name, value in zip(matrix.classes, matrix.to_dense().diagonal() / matrix.support, strict=True):
+            assert recall.loc[name, (logged.run, logged.tag, logged.step)] == value
+    assert np.isnan(recall.loc["owl", ("second", "val", 0)])
 
 
 def test_the_guide_has_every_command():
