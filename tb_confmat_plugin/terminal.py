@@ -249,7 +249,9 @@ def _head(names: list[str], layout: _Layout) -> str:
 def _notes(matrix: "ConfusionMatrix", layout: _Layout, normalize: str | None) -> list[str]:
     shares = {None: "", "true": ", % of true", "pred": ", % of predicted", "all": ", % of all"}[normalize]
     correct = matrix.true_positives.sum().item()
-    rate = f"{correct / matrix.total:.1%}" if matrix.total else "n/a"
+    rate = "n/a" if not matrix.total else f"{correct / matrix.total:.1%}"
+    if rate == "100.0%" and correct < matrix.total:
+        rate = "99.9%"  # one wrong sample of a billion is one
     pooled = f"{layout.block} x {layout.block} classes a square, which shows its largest cell"
     return [
         f"rows: true, columns: predicted{shares}",

@@ -64,6 +64,13 @@ def test_shares():
     assert of_all.splitlines()[1:3] == ["0  40% 20%", "1  10% 30%"]
 
 
+def test_all_is_correct_only_where_nothing_is_wrong():
+    """As in the dashboard."""
+    for correct, wrong, rate in ((10**12, 10**8, "99.9%"), (9_996, 4, "99.9%"), (9_984, 16, "99.8%"), (7, 0, "100.0%")):
+        text = draw_matrix(ConfusionMatrix.from_dense([[correct, wrong], [0, 0]]), 200, color=False)
+        assert text.endswith(f" correct ({rate})")
+
+
 def test_squares_where_numbers_do_not_fit():
     dense = np.zeros((12, 12), int)
     dense[3, 7], dense[7, 3], dense[0, 0], dense[11, 11] = 800, 100, 5000, 100
