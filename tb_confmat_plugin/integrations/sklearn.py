@@ -6,13 +6,17 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from sklearn.base import is_outlier_detector, is_regressor
-from sklearn.utils.multiclass import unique_labels
 
 from tb_confmat_plugin.classes import as_list
 from tb_confmat_plugin.matrix import ConfusionMatrix
 from tb_confmat_plugin.reader import listed
 from tb_confmat_plugin.writer import add_confusion_matrix
+
+try:
+    from sklearn.base import is_outlier_detector, is_regressor
+    from sklearn.utils.multiclass import unique_labels
+except ModuleNotFoundError as error:
+    raise ModuleNotFoundError(f"{error}; log_estimator needs scikit-learn: pip install scikit-learn") from error
 
 
 def log_estimator(

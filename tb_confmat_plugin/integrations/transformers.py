@@ -5,12 +5,16 @@ from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
-from transformers import TrainerCallback
-from transformers.integrations import TensorBoardCallback
 
 from tb_confmat_plugin.accumulate import ConfusionMatrixAccumulator
 from tb_confmat_plugin.predictions import as_numpy
 from tb_confmat_plugin.writer import add_confusion_matrix
+
+try:
+    from transformers import TrainerCallback
+    from transformers.integrations import TensorBoardCallback
+except ModuleNotFoundError as error:
+    raise ModuleNotFoundError(f"{error}; ConfusionMatrixCallback needs Transformers: pip install 'transformers[torch]'") from error
 
 _LOSS_ONLY = "the Trainer passes on no predictions; leave prediction_loss_only=True out of TrainingArguments"
 _SET_LATER = "trainer.compute_metrics was set after this callback was made, which takes predictions from there; set it before"
