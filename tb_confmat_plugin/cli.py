@@ -12,6 +12,7 @@ from typing import Any
 from tb_confmat_plugin import __version__
 
 WORSE, TROUBLE, INTERRUPTED = 1, 2, 130
+_STEPS = ("first", "last", "all")
 
 _ABOUT = """Confusion matrices in the logs of TensorBoard: list, show, measure, compare, export and convert them, without a server.
 Rows are the true classes, columns the predicted ones."""
@@ -162,7 +163,8 @@ def _add_metrics(parser: argparse.ArgumentParser) -> None:
     _add_log(parser)
     _add_place(parser, "a step, or first, last or all (default: last)")
     parser.add_argument("--per-class", action="store_true", help="metrics of each class, with 95%% intervals in JSON and CSV")
-    parser.add_argument("--metric", action="append", metavar="NAME", help="only this one; may be given several times")
+    metric = parser.add_argument("--metric", action="append", metavar="NAME", help="only this one; may be given several times")
+    metric.completer = _metrics  # type: ignore[attr-defined]  # for argcomplete
     _add_format(parser)
 
 
@@ -174,7 +176,9 @@ def _add_diff(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--tag", help="the tag, if there are several").completer = _tags  # type: ignore[attr-defined]  # for argcomplete
     parser.add_argument("--metric", choices=("recall", "precision"), default="recall", help="of the classes (default: recall)")
     parser.add_argument("--top", type=_at_least(0), default=10, metavar="N", help="so many classes and cells in the table (default: 10)")
-    parser.add_argument("--fail-if-worse", type=_share, metavar="BOUND", help="exit code 1 if the metric of a class fell by more (0.05)")
+    parser.add_argument(
+        "--fail-if-worse", type=_share, metavar="BOUND", help="exit code 1 if the metric of a class fell by more, such as 0.05"
+    )
     parser.add_argument("--significant", action="store_true", help="only falls that are significant make it fail")
     _add_format(parser, ("table", "json"))
 
@@ -219,7 +223,8 @@ def _add_place(parser: argparse.ArgumentParser, steps: str, default: str | None 
     action, about = ("append", "only this run; may be given several times") if several else ("store", "the run, if there are several")
     parser.add_argument("--run", action=action, help=about).completer = _runs  # type: ignore[attr-defined]  # for argcomplete
     parser.add_argument("--tag", help="the tag, if there are several").completer = _tags  # type: ignore[attr-defined]  # for argcomplete
-    parser.add_argument("--step", default=default, type=_step, help=steps)
+    step = parser.add_argument("--step", default=default, type=_step, help=steps)
+    step.completer = lambda **_: [word for word in _STEPS if word in steps]  # type: ignore[attr-defined]  # for argcomplete
 
 
 def _add_format(parser: argparse.ArgumentParser, formats: Sequence[str] = ("table", "json", "csv")) -> None:
@@ -231,7 +236,7 @@ def _add_normalize(parser: argparse.ArgumentParser) -> None:
 
 
 def _step(text: str) -> int | str:
-    if text in ("first", "last", "all"):
+    if text in _STEPS:
         return text
     try:
         return int(text)
@@ -282,6 +287,13 @@ def _runs(parsed_args: argparse.Namespace, **_: Any) -> list[str]:
     return sorted({file.run for file in find_event_files(parsed_args.logdir)})
 
 
+def _metrics(parsed_args: argparse.Namespace, **_: Any) -> list[str]:
+    """The metrics of whole matrices, or of classes."""
+    from tb_confmat_plugin.metrics import METRICS
+
+    return [name for name, metric in METRICS.items() if metric.per_class == parsed_args.per_class]
+
+
 def _tags(parsed_args: argparse.Namespace, **_: Any) -> list[str]:
     """Its tags."""
     from tb_confmat_plugin.reader import read_confusion_matrices
@@ -290,3 +302,7 @@ def _tags(parsed_args: argparse.Namespace, **_: Any) -> list[str]:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", UserWarning)  # a shell is no place for them
         return sorted({logged.tag for logged in read_confusion_matrices(parsed_args.logdir, run=run)})
+
+
+if __name__ == "__main__":  # otherwise `python -m tb_confmat_plugin.cli` would do nothing, and so pass any gate
+    sys.exit(main())

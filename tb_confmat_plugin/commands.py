@@ -2,6 +2,7 @@
 
 import argparse
 import csv
+import io
 import json
 import math
 import os
@@ -20,7 +21,7 @@ from tb_confmat_plugin.cli import WORSE
 from tb_confmat_plugin.export import FORMATS, guarded
 from tb_confmat_plugin.progress import over
 from tb_confmat_plugin.reader import AbsentWarning, LoggedMatrices, LoggedMatrix, absent, listed, read_confusion_matrices
-from tb_confmat_plugin.terminal import Progress, count, draw_matrix, printable, share, table
+from tb_confmat_plugin.terminal import Progress, count, draw_matrix, number_of, printable, share, table
 
 _MAIN_METRICS = ("accuracy", "balanced_accuracy", "f1_macro", "matthews_corrcoef", "cohen_kappa")
 _MAIN_CLASS_METRICS = ("support", "predicted", "precision", "recall", "f1")
@@ -125,7 +126,7 @@ def diff_command(args: argparse.Namespace) -> int:
     pair = []
     for text in (args.before, args.after):
         run, step = _endpoint(text, {logged.run for logged in found})
-        pair += _picked(found, run, args.tag, step, single=True)
+        pair += _picked(found, run, args.tag, step, single=True, run_by="as in RUN@STEP")
     before, after = pair
     if bound is not None:  # of a damaged log an earlier step would pass for the last
         read_confusion_matrices(args.logdir, run=[before.run, after.run], tag=before.tag, errors="raise")
@@ -202,12 +203,13 @@ def _print_diff(before: LoggedMatrix, after: LoggedMatrix, args: argparse.Namesp
 
 def _change_row(change: Change, names: int) -> tuple[str, ...]:
     samples = f"{count(change.trials_before)} / {count(change.trials_after)}"
-    shares = share(change.before), share(change.after), _signed(change.change), share(change.adjusted_p_value, 4)
+    p_value = "<0.0001" if change.adjusted_p_value < 0.0001 else share(change.adjusted_p_value, 4)
+    shares = share(change.before), share(change.after), _signed(change.change), p_value
     return *(change.true, change.predicted or "")[:names], samples, *shares, "*" if change.significant else ""
 
 
 def _signed(value: float) -> str:
-    return "n/a" if math.isnan(value) else f"{value:+.3f}"
+    return "n/a" if math.isnan(value) else "0.000" if abs(value) < 0.0005 else f"{value:+.3f}"
 
 
 def export_command(args: argparse.Namespace) -> int:
@@ -224,6 +226,9 @@ def export_command(args: argparse.Namespace) -> int:
     picked = _picked(found, args.run, args.tag, step, single=form.single)
     with closing(Progress(sys.stderr, "writing")) as bar:
         data = form.write(picked, args.normalize, bar)
+    if args.output is None and sys.stdout.isatty():
+        print(_for_terminal(data.decode()), end="")
+        return 0
     if args.output is None:
         sys.stdout.flush()
         sys.stdout.buffer.write(data)
@@ -231,7 +236,7 @@ def export_command(args: argparse.Namespace) -> int:
     with open(args.output, "wb") as file:
         file.write(data)
     size = f", {len(data) / 1e6:,.1f} MB" if len(data) >= 1e5 else ""
-    print(f"{args.output}: {len(picked):,} {'matrix' if len(picked) == 1 else 'matrices'}{size}", file=sys.stderr)
+    print(f"{args.output}: {number_of(len(picked), 'matrix', 'matrices')}{size}", file=sys.stderr)
     return 0
 
 
@@ -286,7 +291,7 @@ def convert_command(args: argparse.Namespace) -> int:
     for sentence in found.understood:
         print(printable(sentence))
     if args.dry_run:
-        print(f"{len(found.matrices):,} matrices; nothing was written")
+        print(f"{number_of(len(found.matrices), 'matrix', 'matrices')}; nothing was written")
         return 0
     with closing(Progress(sys.stderr, "writing")) as bar:
         paths = write_log(args.output or args.logdir, found.matrices, bar)
@@ -311,16 +316,22 @@ def _read(args: argparse.Namespace, run: Runs = None, tag: str | None = None, *,
     with closing(Progress(sys.stderr, "reading")) as bar:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", AbsentWarning)  # which is an error here, told by `_picked`
-            found = read_confusion_matrices(args.logdir, run=run, tag=tag, examples=examples, progress=bar)
+            try:
+                found = read_confusion_matrices(args.logdir, run=run, tag=tag, examples=examples, progress=bar)
+            except FileNotFoundError as error:
+                raise FileNotFoundError(f"{error}; pass --logdir with the one to read") from error
         if not {*_names(run)} <= {logged.run for logged in found} or (tag and not found):
             found = read_confusion_matrices(args.logdir, progress=bar)
     if not found:
-        raise ValueError(f"there are no confusion matrices in {args.logdir}")
+        way_out = "pass another --logdir, or make them of scalars, one a cell, or of CSV files by tb-confmat convert"
+        raise ValueError(f"there are no confusion matrices in {args.logdir}; {way_out}")
     return found
 
 
-def _picked(found: LoggedMatrices, run: Runs, tag: str | None, step: int | str, *, single: bool = False) -> list[LoggedMatrix]:
-    """The matrices of these names at this step; one of several must be named where only one will do."""
+def _picked(
+    found: LoggedMatrices, run: Runs, tag: str | None, step: int | str, *, single: bool = False, run_by: str = "by --run"
+) -> list[LoggedMatrix]:
+    """The matrices of these names at this step; one of several must be named where only one will do, a run as `run_by` says."""
     for what, names in (("run", _names(run)), ("tag", _names(tag))):
         there = sorted({getattr(logged, what) for logged in found})
         for name in names:
@@ -328,7 +339,7 @@ def _picked(found: LoggedMatrices, run: Runs, tag: str | None, step: int | str, 
                 raise ValueError(absent(what, name, there))
         chosen = [name for name in there if name in names or not names]
         if single and len(chosen) > 1:
-            raise ValueError(f"there are several {what}s: {listed(chosen)}; name one")
+            raise ValueError(f"there are several {what}s: {listed(chosen)}; name one {run_by if what == 'run' else 'by --tag'}")
         found = LoggedMatrices(logged for logged in found if getattr(logged, what) in chosen)
     if single and step == "all":
         raise ValueError("expected one step, or first or last, got all")
@@ -357,11 +368,18 @@ def _print_rows(rows: Sequence[Mapping[str, Any]], columns: Sequence[str], form:
     if form == "json":
         _print_json([{name: row[name] for name in columns} for row in rows])
     elif form == "csv":
-        writer = csv.writer(sys.stdout, lineterminator="\n")
+        file = io.StringIO()
+        writer = csv.writer(file, lineterminator="\n")
         writer.writerow(columns)
         writer.writerows([["" if row[name] != row[name] else guarded(row[name]) for name in columns] for row in rows])
+        print(_for_terminal(file.getvalue()) if sys.stdout.isatty() else file.getvalue(), end="")
     else:
         print(table([name.replace("_", " ") for name in columns], [[_as_text(name, row[name]) for name in columns] for row in rows], left))
+
+
+def _for_terminal(lines: str) -> str:
+    """What is written as it is elsewhere, but has names in it, of which nothing may command a terminal."""
+    return "\n".join(map(printable, lines.split("\n")))
 
 
 def _as_text(name: str, value: Any) -> str:

@@ -2,7 +2,7 @@
 
 import os
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -18,6 +18,7 @@ from tb_confmat_plugin.progress import Tell, over, part
 from tb_confmat_plugin.reader import LoggedMatrices, LoggedMatrix, read_confusion_matrices
 from tb_confmat_plugin.record import encode_matrix
 from tb_confmat_plugin.summary import classes_summary, matrix_summary
+from tb_confmat_plugin.terminal import number_of
 
 # What is looked for when no pattern is given.
 PATTERNS = ("{tag}_conf_{i}_{j}", "{tag}/{outcome}", "{tag}_{outcome}")
@@ -44,6 +45,12 @@ class Converted:
 def logged_matrix(run: str, tag: str, step: int, wall_time: float, matrix: ConfusionMatrix) -> LoggedMatrix:
     """A matrix as if it had been read from a log."""
     return LoggedMatrix(run, tag, step, wall_time, encode_matrix(matrix), matrix.classes if matrix.class_names else None)
+
+
+def refuse_empty(tag: str | None) -> None:
+    """Raises ValueError for a tag without a letter: TensorBoard has no name to show it by."""
+    if tag == "":
+        raise ValueError("expected a tag as a text that is not empty, got ''; pass --tag with a name, such as val")
 
 
 def write_log(logdir: str | os.PathLike[str], matrices: Sequence[LoggedMatrix], progress: Tell | None = None) -> list[Path]:
@@ -95,7 +102,8 @@ def convert_scalars(
       logdir: a log directory, as for `read_confusion_matrices`.
       pattern: what the scalars are called: {i} stands for the true class, {j} for the predicted one, {outcome} for tp, tn, fp or fn, or
         true_positives and so on (of which class 1 is the positive one), {tag} for any text, which becomes the tag. Each of PATTERNS if
-        left out. A curve that `add_scalars` logged is called by its tag, "_" and its own name.
+        left out. Without {tag} the tag is what stands in its place in one of those, else what the pattern begins with. A
+        curve that `add_scalars` logged is called by its tag, "_" and its own name.
       tag: the tag of the matrices, where the pattern has no {tag} or there is only one.
       class_names: the names of the classes in order. In the scalars' names there may be these or numbers.
       transposed: whether {i} is the predicted class instead, and {j} the true one.
@@ -108,10 +116,12 @@ def convert_scalars(
       The matrices, each at the step and the time at which the last of its cells was logged.
 
     Raises:
-      ValueError: no scalars of such names, cells that are missing, or values that are no counts; the message says where and the way out.
+      ValueError: no scalars of such names, cells that are missing (in every step, where such steps are to be skipped), or values that are
+        no counts; the message says where and the way out.
     """
     if missing not in MISSING:
         raise ValueError(f"expected missing as one of {', '.join(map(repr, MISSING))}, got {missing!r}")
+    refuse_empty(tag)
     patterns = [_Pattern(each, class_names) for each in ((pattern,) if pattern else PATTERNS)]
     series, seen = _scalars(logdir, patterns, part(progress, 0, 2))
     if not series:
@@ -142,6 +152,9 @@ def convert_scalars(
                 wall_time = max(cell.wall_time for cell in cells.values())
                 found.append(logged_matrix(run, tag or its_tag, step, wall_time, matrix))
         understood.append(_in_words(place, steps, classes, index_of, transposed, skipped))
+    if not found:
+        way_out = "pass --missing zero if only counts above 0 were logged, or --scalars with the pattern of others"
+        raise ValueError(f"{'; '.join(understood)}; so that nothing is left: {way_out}")
     return Converted(found, tuple(understood))
 
 
@@ -187,9 +200,10 @@ class _Pattern:
         # Where a name can be taken apart in several ways, these two find different ones.
         self.longest_first = self._expression([r"[1-9]\d*", "0", *names[::-1]], ".+")
         self.shortest_first = self._expression([*names, r"[1-9]\d*?", "0"], ".+?")
-        # The tag where the names do not tell it: what they begin with.
-        parts = re.split(r"[{[(<]", text)
-        self.tag = parts[0].strip(_SEPARATORS) or "confusion_matrix"
+        # The tag where the names do not tell it: that which one of PATTERNS finds in them, else what they begin with.
+        usual = "|".join(re.escape(each).replace(re.escape("{tag}"), "(.+)") for each in PATTERNS)
+        named = next(filter(None, found.groups())) if (found := re.fullmatch(usual, text)) else re.split(r"[{[(<]", text)[0]
+        self.tag = named.strip(_SEPARATORS) or "confusion_matrix"
 
     def _expression(self, classes: Sequence[str], tag: str) -> re.Pattern[str]:
         groups = {"{tag}": f"(?P<tag>{tag})", "{outcome}": f"(?P<outcome>{_OUTCOME})"}
@@ -320,7 +334,10 @@ def _classes_of(place: str, steps: _Steps, class_names: Sequence[str] | None, fi
         )
     num_classes = len(class_names) if class_names is not None else max(most + 1, 2)
     if most >= num_classes:
-        raise ValueError(f"{place}: class {most + first_class} is beyond the {num_classes} class names")
+        raise ValueError(
+            f"{place}: class {most + first_class} is beyond the {num_classes} class names, which begin at {first_class}; "
+            "pass --class-names with all, or --first-class"
+        )
     return Classes.of(num_classes, class_names), index_of
 
 
@@ -378,17 +395,23 @@ def _is_mixed(cells: _Cells) -> bool:
 
 def _in_words(place: str, steps: _Steps, classes: Classes, index_of: dict[_Said, int], transposed: bool, skipped: list[int]) -> str:
     """What was understood of a series."""
+    if len(skipped) == len(steps):
+        return f"{place}: each step ({_span(steps)}) lacks some of the {len(classes) ** 2:,} cells, or mixes those of several times"
     cells = [(cell, scalar) for cells in steps.values() for cell, scalar in cells.items()]
     (i, j), example = next(((cell, scalar) for cell, scalar in cells if cell[0] != cell[1]), cells[0])
     true, predicted = (j, i) if transposed else (i, j)
     sentence = (
-        f"{place}: {len(steps) - len(skipped):,} steps ({min(steps)} to {max(steps)}) of {len(classes):,} classes, "
+        f"{place}: {number_of(len(steps) - len(skipped), 'step')} ({_span(steps)}) of {number_of(len(classes), 'class', 'classes')}, "
         f"with {example.name!r} as true {classes[index_of[true]]}, predicted {classes[index_of[predicted]]}"
     )
     if skipped:
-        sentence += f"; {len(skipped):,} steps that lack cells, or mix those of several times, are left out, such as {skipped[0]}"
+        sentence += f"; left out for lack of cells, or for a mix of several times: {number_of(len(skipped), 'step')}, such as {skipped[0]}"
     if again := sorted(step for step, cells in steps.items() if step not in skipped and any(scalar.again for scalar in cells.values())):
-        sentence += f"; {len(again):,} steps were logged more than once, such as {again[0]}: the last time is taken"
+        sentence += f"; logged more than once: {number_of(len(again), 'step')}, such as {again[0]}, of which the last time is taken"
     if any(scalar.value >= _LARGEST_EXACT for _, scalar in cells):
         sentence += f"; counts above {_LARGEST_EXACT:,} had been rounded when they were logged, as scalars are 32-bit floats"
     return sentence
+
+
+def _span(steps: Collection[int]) -> str:
+    return f"{min(steps)} to {max(steps)}" if len(steps) > 1 else str(min(steps))

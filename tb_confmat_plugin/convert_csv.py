@@ -10,11 +10,13 @@ from pathlib import PurePosixPath
 from typing import NoReturn
 
 from tb_confmat_plugin.classes import Classes
-from tb_confmat_plugin.convert import Converted, logged_matrix
+from tb_confmat_plugin.convert import Converted, logged_matrix, refuse_empty
+from tb_confmat_plugin.export import CELL_COLUMNS as OUR_COLUMNS
 from tb_confmat_plugin.export import CORNER, unguarded
 from tb_confmat_plugin.matrix import ConfusionMatrix
 from tb_confmat_plugin.progress import Tell, over, part
-from tb_confmat_plugin.reader import LoggedMatrices
+from tb_confmat_plugin.reader import LoggedMatrices, listed
+from tb_confmat_plugin.terminal import number_of
 
 PREDICTION_COLUMNS = ("true", "predicted", "step", "run", "weight")
 CELL_COLUMNS = ("true", "predicted", "count", "step", "run", "tag", "wall_time")
@@ -37,8 +39,8 @@ def convert_predictions(
     """Counts a CSV file of predictions with a row for each sample.
 
     Args:
-      path: the file, in UTF-8, with a header: its columns "true" and "predicted" hold class names, or numbers from 0; "step" (an integer),
-        "run" and "weight" are used if they are there.
+      path: the file, in UTF-8, with a header: its columns "true" and "predicted" hold class names, or numbers from 0, not both; "step" (an
+        integer), "run" and "weight" are used if they are there. Blanks around what a field holds count in files of `export` alone.
       tag: the tag of the matrices.
       step: the step, where the file has no column for it; 0 if left out.
       columns: what these columns are called in the file, where it is otherwise: {"true": "label"}.
@@ -53,6 +55,7 @@ def convert_predictions(
     Raises:
       ValueError: a column that is not there, or a row that cannot be understood, by its line.
     """
+    refuse_empty(tag)
     unknown = sorted(set(columns or {}) - set(PREDICTION_COLUMNS))
     if unknown:
         raise ValueError(f"expected columns to be called otherwise among {', '.join(PREDICTION_COLUMNS)}, got {unknown[0]!r}")
@@ -67,7 +70,7 @@ def convert_predictions(
         weight = file.number(line, row, "weight", 1)
         cells.setdefault(place, []).append((index_of[row[true]], index_of[row[predicted]], weight))
     used = ", ".join(f"{name} in column {file.header[at]!r}" for name, at in file.at.items())
-    understood = (f"{len(file.rows):,} predictions: {used}", about, *file.left_out(step))
+    understood = (f"{number_of(len(file.rows), 'prediction')}: {used}", about, *file.left_out(step))
     return Converted(_counted(file, cells, classes, part(progress, 2, 3)), understood)
 
 
@@ -100,6 +103,7 @@ def convert_matrix(
     Raises:
       ValueError: a file of another form, or a row that cannot be understood, by its line.
     """
+    refuse_empty(tag)
     file = _File(path, part(progress, 0, 3))
     now = time.time() if wall_time is None else wall_time
     if {"true", "predicted", "count"} <= set(file.header):
@@ -110,12 +114,15 @@ def convert_matrix(
         file.refuse("a square tells its classes by their places; leave --first-class out")
     if tag is None:
         file.refuse("there is no tag in it; pass --tag")
+    if {"true", "predicted"} <= set(file.header):
+        file.refuse("it has the columns 'true' and 'predicted', but no column 'count'; with a row for each sample pass it as --predictions")
     named = not _is_number(file.header[0])
     names = file.header[1:] if named else None
-    if named and names != (before := [row[0] for _, row in file.rows]):
-        file.refuse(f"expected the same names above the columns and before the rows, got {names} and {before}")
+    if named and names != (before := [file.clean(row[0]) for _, row in file.rows]):
+        two = f"{listed(names or [])} and {listed(before)}"
+        file.refuse(f"expected the same names above the columns and before the rows, got {two}; of predictions pass it as --predictions")
     if names is not None and class_names is not None and names != list(class_names):
-        file.refuse(f"it has the class names {names}, but others were given: {list(class_names)}")
+        file.refuse(f"it has the class names {listed(names)}, but others were given: {listed(class_names)}; leave --class-names out")
     lines = [(line, row[1:]) for line, row in file.rows] if named else [(1, file.header), *file.rows]
     counts = []
     for line, row in lines:
@@ -130,7 +137,7 @@ def convert_matrix(
     axes = "rows are predicted, columns are true" if transposed else "rows are true, columns are predicted"
     sure = transposed or file.header[0] == CORNER
     understood = (
-        f"a square of {len(counts):,} classes {'with' if named else 'without'} names",
+        f"a square of {number_of(len(counts), 'class', 'classes')} {'with' if named else 'without'} names",
         axes if sure else f"{axes}; if it is the other way round, pass --transposed",
     )
     return Converted(LoggedMatrices([logged_matrix(".", tag, step or 0, now, matrix)]), understood)
@@ -156,13 +163,15 @@ def _long_form(
     lines: dict[tuple[object, ...], int] = {}
     for line, row in over(file.rows, part(progress, 1, 3)):
         of_row = file.text(row, "tag") if tag is None else tag
+        if not of_row:
+            file.refuse("the tag is empty; write one there, or pass --tag for all", line)
         place = file.run(line, row), of_row, file.step(line, row, step), file.number(line, row, "wall_time", now)
-        cell = index_of[file.text(row, "true")], index_of[file.text(row, "predicted")]
+        cell = index_of[row[file.at["true"]]], index_of[row[file.at["predicted"]]]
         if (first := lines.setdefault((*place[:3], *cell), line)) != line:
             told = f"true {file.text(row, 'true')!r}, predicted {file.text(row, 'predicted')!r} stands in line {first} already"
             file.refuse(f"{told}; for several steps, tags or runs give the file columns of these names, else add the counts up", line)
         cells.setdefault(place, []).append((*cell, file.as_count(file.text(row, "count"), line, weights)))
-    understood = (f"{len(file.rows):,} cells in long form with the columns {', '.join(file.at)}", about, *file.left_out(step))
+    understood = (f"{number_of(len(file.rows), 'cell')} in long form with the columns {', '.join(file.at)}", about, *file.left_out(step))
     return Converted(_counted(file, cells, classes, part(progress, 2, 3)), understood)
 
 
@@ -182,8 +191,8 @@ class _File:
     """A CSV file in memory.
 
     Attributes:
-      header: its first row.
-      rows: the others, with the number of the line on which each ends.
+      header: its first row, cleaned.
+      rows: the others as they stand there, with the number of the line on which each ends.
       at: where the columns are that are used.
     """
 
@@ -199,12 +208,14 @@ class _File:
             self.refuse(f"byte {error.start:,} ({data[error.start]:#04x}) is not UTF-8; save the file as CSV in UTF-8", line)
         reader = csv.reader(over(list(io.StringIO(text, newline="")), tell))
         try:
-            rows = [(reader.line_num, [unguarded(field.strip()) for field in row]) for row in reader if row]
+            rows = [(reader.line_num, row) for row in reader if row]
         except csv.Error as error:
             self.refuse(f"{error}; expected CSV, in which quotes come in pairs", reader.line_num)
         if len(rows) < 2:
             self.refuse(f"expected at least two rows, got {len(rows)}")
-        self.header = rows[0][1]
+        first = rows[0][1]
+        self._is_ours = first[0] == CORNER or tuple(first) == OUR_COLUMNS
+        self.header = [self.clean(field) for field in first]
         for separator, name in ((";", "semicolons"), ("\t", "tabs")):
             if len(self.header) == 1 and separator in self.header[0]:
                 self.refuse(f"its columns seem to be separated by {name}, expected commas; save the file as CSV with commas", rows[0][0])
@@ -212,6 +223,10 @@ class _File:
 
     def refuse(self, message: str, line: int | None = None) -> NoReturn:
         raise ValueError(f"{self._path}{'' if line is None else f', line {line}'}: {message}")
+
+    def clean(self, field: str) -> str:
+        """What a field holds. Programs pad fields with blanks; `export` does not, and a name in its files may begin or end with one."""
+        return unguarded(field if self._is_ours else field.strip())
 
     def find_columns(self, known: Sequence[str], needed: int, called: Mapping[str, str]) -> None:
         """Finds the known columns, of which the first are needed."""
@@ -234,9 +249,10 @@ class _File:
         return [*all_of_one, *([f"columns that are not used: {', '.join(others)}"] if others else [])]
 
     def text(self, row: list[str], name: str) -> str:
-        return row[self.at[name]]
+        return self.clean(row[self.at[name]])
 
-    def as_number(self, text: str, name: str, line: int) -> float:
+    def as_number(self, field: str, name: str, line: int) -> float:
+        text = field.strip()
         if not _is_number(text):
             self.refuse(f"expected a number as {name}, got {text!r}", line)
         if float(text) < 0:
@@ -258,7 +274,7 @@ class _File:
             return without or 0
         if without is not None:
             self.refuse("there is a column for the step; leave --step out")
-        text = self.text(row, "step")
+        text = self.text(row, "step").strip()
         if not re.fullmatch(r"[-+]?\d{1,15}", text):
             self.refuse(f"expected an integer as step, got {text!r}", line)
         return int(text)
@@ -272,15 +288,28 @@ class _File:
         return name
 
     def classes(self, class_names: Sequence[str] | None, first_class: int | None) -> tuple[Classes, dict[str, int], str]:
-        """The classes, the index of each label, and how they were understood."""
+        """The classes, the index of each field with a label, and how they were understood."""
+        labels: dict[str, str] = {}  # of each field
         lines: dict[str, int] = {}
-        columns = [(self.at[name], name) for name in ("true", "predicted")]
-        for line, row in self.rows:
-            for at, name in columns:
-                if row[at] not in lines:
-                    if not row[at]:
-                        self.refuse(f"the {name} class is empty; leave such rows out", line)
-                    lines[row[at]] = line
+        for name in ("true", "predicted"):
+            first: dict[str, int] = {}
+            for line, row in self.rows:
+                first.setdefault(row[self.at[name]], line)
+            written: dict[str, str] = {}  # how each label is in this column: blanks may set a whole column apart
+            for field, line in first.items():
+                label = labels[field] = self.clean(field)
+                if not label:
+                    self.refuse(f"the {name} class is empty; leave such rows out", line)
+                if (other := written.setdefault(label, field)) != field and not _is_number(label):
+                    self.refuse(f"{other!r} and {field!r} differ by blanks only; write both alike, or call one otherwise", line)
+                lines[label] = min(line, lines.get(label, line))
+        classes, index_of, about = self._understood(lines, class_names, first_class)
+        return classes, {field: index_of[label] for field, label in labels.items()}, about
+
+    def _understood(
+        self, lines: dict[str, int], class_names: Sequence[str] | None, first_class: int | None
+    ) -> tuple[Classes, dict[str, int], str]:
+        """`classes` of these labels, each with the line on which it is first."""
         named = class_names is not None and set(lines) <= set(class_names)
         if not named and all(re.fullmatch(r"0|[1-9]\d{0,8}", label) for label in lines):
             return self._numbered(lines, class_names, first_class)
@@ -288,16 +317,26 @@ class _File:
             self.refuse("classes are told by their names; leave --first-class out")
         if class_names is not None and named:
             index_of = {name: index for index, name in enumerate(class_names)}
-            return Classes.of(len(class_names), class_names), index_of, f"{len(class_names):,} classes by the names that were given"
-        if all(map(_is_number, lines)):
-            odd = next(label for label in lines if not re.fullmatch(r"0|[1-9]\d{0,8}", label))
-            self.refuse(f"expected classes as names, or as whole numbers from 0, got {odd}", lines[odd])
-        if class_names is not None:
+            return (
+                Classes.of(len(class_names), class_names),
+                index_of,
+                f"{number_of(len(class_names), 'class', 'classes')} by the names that were given",
+            )
+        if class_names is not None and not all(map(_is_number, lines)):
             unknown = next(label for label in lines if label not in class_names)
-            self.refuse(f"{unknown!r} is not among the {len(class_names)} class names", lines[unknown])
+            self.refuse(f"{unknown!r} is not among the {len(class_names)} class names; pass --class-names with all", lines[unknown])
+        way_out = "pass --class-names with all as they are there, in order, or clean the file"
+        numbers = [label for label in lines if _is_number(label)]
+        if len(numbers) == len(lines):
+            odd = next(label for label in lines if not re.fullmatch(r"0|[1-9]\d{0,8}", label))
+            self.refuse(f"expected classes as names, or as whole numbers from 0, got {odd}; {way_out}", lines[odd])
+        if numbers:
+            name = next(label for label in lines if not _is_number(label))
+            self.refuse(f"expected classes as names or as numbers, got both, such as {name!r} and {numbers[0]!r}; {way_out}", lines[name])
         names = sorted(lines)
         shown = ", ".join(names[:5]) + (", ..." if len(names) > 5 else "")
-        about = f"{len(names):,} classes in alphabetical order ({shown}); for another order, or more of them, pass --class-names"
+        many = number_of(len(names), "class", "classes")
+        about = f"{many} in alphabetical order ({shown}); for another order, or more of them, pass --class-names"
         return Classes.of(len(names), names), {name: index for index, name in enumerate(names)}, about
 
     def _numbered(
@@ -313,14 +352,17 @@ class _File:
             self.refuse(f"there is a class {least}, but the first one is {first}; pass --first-class with the least", lines[least])
         index_of = {label: int(label) - first for label in lines}
         if class_names is not None and index_of[most] >= len(class_names):
-            self.refuse(f"class {most} is beyond the {len(class_names)} class names, which begin at {first}", lines[most])
+            self.refuse(
+                f"class {most} is beyond the {len(class_names)} class names, which begin at {first}; pass --class-names with all",
+                lines[most],
+            )
         classes = Classes.of(max(index_of[most] + 1, 2) if class_names is None else len(class_names), class_names)
         return classes, index_of, f"{len(classes):,} classes by their numbers from {first}"
 
 
 def _is_number(text: str) -> bool:
-    """Whether it is a number that is finite, as Python has it, but for digits with underscores."""
+    """Whether it is a number that is finite, as Python has it, but for underscores and blanks."""
     try:
-        return abs(float(text)) < float("inf") and "_" not in text
+        return abs(float(text)) < float("inf") and "_" not in text and text == text.strip()
     except ValueError:
         return False

@@ -1,16 +1,18 @@
 """Matrices of a log in the formats of others: each a function from the matrices to bytes, in one registry."""
 
+import contextlib
 import csv
 import io
 import json
 import re
-from collections.abc import Callable, Sequence
+import warnings
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 from tb_confmat_plugin.matrix import DENSE_LIMIT
 from tb_confmat_plugin.page import page_html
 from tb_confmat_plugin.progress import Tell, over
-from tb_confmat_plugin.reader import LoggedMatrix
+from tb_confmat_plugin.reader import LoggedMatrix, listed
 from tb_confmat_plugin.terminal import printable
 
 CELL_COLUMNS = ("run", "tag", "step", "wall_time", "true", "predicted", "count")
@@ -108,19 +110,39 @@ def _picture(kind: str) -> Callable[[Sequence[LoggedMatrix], str | None, Tell | 
         try:
             import matplotlib as mpl
         except ImportError as error:
-            raise ImportError(f"{kind.upper()} needs matplotlib: pip install 'tb-confmat-plugin[plot]'") from error
+            raise ImportError(f"{kind.upper()} needs matplotlib: pip install matplotlib") from error
         mpl.use("agg")  # which needs no display
         import matplotlib.pyplot as plt
 
         (logged,) = matrices
         file = io.BytesIO()
-        with plt.rc_context({"svg.hashsalt": "tb-confmat", "svg.fonttype": "none"}):  # the same matrix gives the same bytes
+        with (
+            _missing_letters_told_once(kind),
+            plt.rc_context({"svg.hashsalt": "tb-confmat", "svg.fonttype": "none"}),
+        ):  # the same matrix gives the same bytes
             figure = logged.matrix.plot(normalize=normalize, title=printable(_title(logged)).replace("$", r"\$")).figure
             figure.savefig(file, format=kind, dpi=200, metadata={"Date": None} if kind == "svg" else None)
             plt.close(figure)
         return file.getvalue()
 
     return draw
+
+
+@contextlib.contextmanager
+def _missing_letters_told_once(kind: str) -> Iterator[None]:
+    """Of letters that no font has matplotlib tells one by one, several times each; in SVG they are text, for fonts elsewhere."""
+    with warnings.catch_warnings(record=True) as told:
+        warnings.filterwarnings("always", r"Glyph \d+ ", UserWarning)
+        yield
+    missing = dict[str, None]()
+    for each in told:
+        if found := re.match(r"Glyph (\d+) ", str(each.message)):
+            missing[chr(int(found[1]))] = None
+        else:
+            warnings.warn_explicit(each.message, each.category, each.filename, each.lineno)
+    if missing and kind != "svg":
+        way_out = "pass --format svg, which has them as text, or name a font that has them as font.family in a matplotlibrc"
+        warnings.warn(f"no font has {listed(list(missing))}, drawn as boxes; {way_out}", UserWarning, stacklevel=4)
 
 
 def _html(matrices: Sequence[LoggedMatrix], normalize: str | None, tell: Tell | None = None) -> bytes:

@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Any
 
 from tb_confmat_plugin.example_record import decode_examples, decode_images
-from tb_confmat_plugin.matrix import to_confusion_matrix
+from tb_confmat_plugin.matrix import ConfusionMatrix, to_confusion_matrix
 from tb_confmat_plugin.names import image_pack_tag
 from tb_confmat_plugin.progress import Tell, over, part
 from tb_confmat_plugin.reader import LoggedExamples, LoggedMatrix
@@ -103,6 +103,8 @@ def _logged(matrices: Any) -> Sequence[LoggedMatrix]:
         return [matrices]
     if isinstance(matrices, list) and all(isinstance(one, LoggedMatrix) for one in matrices):
         return matrices
+    if isinstance(matrices, (list, tuple)) and any(isinstance(one, ConfusionMatrix) for one in matrices):
+        raise TypeError(f'expected several matrices by name, got a {type(matrices).__name__}; pass {{"before": one, "after": other}}')
     runs = matrices if isinstance(matrices, Mapping) else {_RUN_OF_ONE: matrices}
     if not all(isinstance(name, str) for name in runs):
         raise TypeError(f"expected matrices by name, got the names {list(runs)!r}")

@@ -21,6 +21,7 @@ from matplotlib.textpath import text_to_path
 from matplotlib.ticker import FuncFormatter, Locator
 
 from tb_confmat_plugin.metrics import refuse_signed
+from tb_confmat_plugin.terminal import printable
 
 if TYPE_CHECKING:
     from tb_confmat_plugin.matrix import ConfusionMatrix
@@ -326,5 +327,5 @@ def _text(value: float, normalize: str | None, *, signed: bool = False, short: b
 
 
 def _shortened(name: str) -> str:
-    name = " ".join(name.split())
+    name = printable(" ".join(name.split()))
     return name if len(name) <= MOST_LETTERS else f"{name[: MOST_LETTERS // 2]}…{name[-MOST_LETTERS // 2 + 1 :]}"

@@ -69,6 +69,17 @@ def count(value: float) -> str:
     return f"{value:,.0f}" if value == int(value) else f"{value:,.6g}"
 
 
+def number_of(number: int, one: str, several: str = "") -> str:
+    """How many of what: "1 step", "2,000 steps", "2 matrices".
+
+    Args:
+      number: how many.
+      one: the word for one of them.
+      several: the word for more, or none; with an "s" if left out.
+    """
+    return f"{number:,} {one if number == 1 else several or f'{one}s'}"
+
+
 class Progress:
     """A bar on a terminal, nothing elsewhere.
 
@@ -123,23 +134,26 @@ def draw_matrix(matrix: "ConfusionMatrix", width: int, *, color: bool, normalize
     """
     refuse_signed(matrix)
     values = _values(matrix, normalize)
-    names = [printable(matrix.classes[index]) for index in range(matrix.num_classes)]
+    cap = max(width // 4, 6)
+    # Of more classes than columns only some have a line: to look at all their names would take seconds.
+    many = matrix.num_classes > width
+    indices = range(0, matrix.num_classes, -(-matrix.num_classes // max(width - cap, 1)) if many else 1)
+    names = [printable(matrix.classes[index]) for index in indices]
     texts = [[_text(value, normalize, short=short) for value in values.tolist()] for short in (False, True)]
-    numbered = [name if name == str(index) else f"{index} {name}" for index, name in enumerate(names)]
-    label = min(max(map(columns_of, numbered)), max(width // 4, 6))
-    undefined = _undefined(matrix, normalize)
-    least = len(_UNDEFINED if undefined.any() else _ZERO)
-    layout = _layout(names, [max(map(len, each), default=least) for each in texts], least, width - label - 1)
+    label = min(max(columns_of(_numbered(matrix, index)) for index in indices), cap)
+    of_row, of_column = _undefined(matrix, normalize)
+    least = len(_UNDEFINED if of_row.any() or of_column.any() else _ZERO)
+    layout = _layout(matrix.num_classes, names, [max(map(len, each), default=least) for each in texts], least, width - label - 1)
     levels = _levels(matrix, values)
     head, lines = _head(names, layout), []
     squares = _squares(matrix, levels, layout.block)
     for row, cells in enumerate(squares):
         line = []
         for col, at in enumerate(cells.tolist()):
-            nothing = _UNDEFINED if layout.numbers and undefined[row, col] else _ZERO
+            nothing = _UNDEFINED if layout.numbers and (of_row[row] or of_column[col]) else _ZERO
             text = "" if not layout.numbers else texts[layout.short][at] if at >= 0 else nothing
             line.append(_cell(text, at >= 0 and int(levels[at]), row == col, layout, color))
-        name = shortened(numbered[row * layout.block], label)
+        name = shortened(_numbered(matrix, row * layout.block), label)
         lines.append(f"{padded(name, label)} {''.join(line)}".rstrip())
     notes = textwrap.wrap("; ".join(_notes(matrix, layout, normalize)), width)
     return "\n".join([*([" " * (label + 1) + head] if head else []), *lines, *notes])
@@ -167,14 +181,24 @@ def _text(value: float, normalize: str | None, *, short: bool) -> str:
     return f"{value:.2g}" if value < 10 else f"{value:.0f}"
 
 
-def _undefined(matrix: "ConfusionMatrix", normalize: str | None) -> npt.NDArray[np.bool_]:
-    """[C, C]: which cells are shares of nothing."""
-    whole = {None: np.ones(1), "true": matrix.support[:, None], "pred": matrix.predicted[None, :], "all": np.array(matrix.total)}[normalize]
-    return np.broadcast_to(whole == 0, (matrix.num_classes, matrix.num_classes))
+def _undefined(matrix: "ConfusionMatrix", normalize: str | None) -> tuple[npt.NDArray[np.bool_], npt.NDArray[np.bool_]]:
+    """[C] and [C]: in which rows and in which columns cells are shares of nothing. All cells would be too many where classes are."""
+    none = np.zeros(matrix.num_classes, bool)
+    return {
+        None: (none, none),
+        "true": (matrix.support == 0, none),
+        "pred": (none, matrix.predicted == 0),
+        "all": (none if matrix.total else ~none, none),
+    }[normalize]
 
 
-def _layout(names: list[str], widest: list[int], least: int, room: int) -> _Layout:
-    classes = len(names)
+def _numbered(matrix: "ConfusionMatrix", index: int) -> str:
+    """The number and the name of a class, or its number alone where that is its name."""
+    name = printable(matrix.classes[index])
+    return name if name == str(index) else f"{index} {name}"
+
+
+def _layout(classes: int, names: list[str], widest: list[int], least: int, room: int) -> _Layout:
     # Above the cells there must be room for the names, or else for the numbers of the classes.
     for short, head in ((False, max(map(columns_of, names))), (False, len(str(classes - 1))), (True, len(str(classes - 1)))):
         columns = max(widest[short], least, head) + 1
@@ -225,7 +249,9 @@ def _head(names: list[str], layout: _Layout) -> str:
 def _notes(matrix: "ConfusionMatrix", layout: _Layout, normalize: str | None) -> list[str]:
     shares = {None: "", "true": ", % of true", "pred": ", % of predicted", "all": ", % of all"}[normalize]
     correct = matrix.true_positives.sum().item()
-    rate = f"{correct / matrix.total:.1%}" if matrix.total else "n/a"
+    rate = "n/a" if not matrix.total else f"{correct / matrix.total:.1%}"
+    if rate == "100.0%" and correct < matrix.total:
+        rate = "99.9%"  # one wrong sample of a billion is one
     pooled = f"{layout.block} x {layout.block} classes a square, which shows its largest cell"
     return [
         f"rows: true, columns: predicted{shares}",

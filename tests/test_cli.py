@@ -24,6 +24,7 @@ from tb_confmat_plugin.summary import matrix_summary
 
 NAMES = ["cat", "dog", "owl"]
 GUIDE = Path(__file__).parents[1] / "docs" / "logs.md"
+README = GUIDE.parents[1] / "README.md"
 BLOCKS = re.findall(r"```(python|sh)\n(.*?)```", GUIDE.read_text("utf-8"), re.DOTALL)
 COMMAND = [sys.executable, "-c", "import sys; from tb_confmat_plugin.cli import main; sys.exit(main())"]
 
@@ -210,12 +211,25 @@ def test_diff(run):
     assert re.search(r"^accuracy +0\.965 +0\.916 +-0\.048$", out, re.MULTILINE)
     assert "recall of each class: 3 of 3, those that fell most first; 1 of all significant (*)" in out
     p = scipy.stats.false_discovery_control([scipy.stats.chi2_contingency([[98, 10], [68, 40]], correction=False).pvalue, 1, 1])[0]
-    assert re.search(rf"^cat +108 / 108 +0\.907 +0\.630 +-0\.278 +{p:.4f}  \*$", out, re.MULTILINE)
-    assert re.search(r"^cat +dog +108 / 108 +0\.093 +0\.370 +\+0\.278 +0\.0000  \*$", out, re.MULTILINE)
+    assert 0 < p < 0.0001
+    assert re.search(r"^cat +108 / 108 +0\.907 +0\.630 +-0\.278 +<0\.0001  \*$", out, re.MULTILINE)
+    assert re.search(r"^owl +301 / 301 +0\.997 +0\.997 +0\.000 +1\.0000$", out, re.MULTILINE)
+    assert re.search(r"^cat +dog +108 / 108 +0\.093 +0\.370 +\+0\.278 +<0\.0001  \*$", out, re.MULTILINE)
     assert "3 of 4" not in out
     short = good(run("diff", "first@1", "first@8", "--tag", "val", "--top", "1", "--metric", "precision"))
     assert "step 1\nafter:  run first, tag val, step 8" in short
     assert "precision of each class: 1 of 3," in short
+
+
+def test_changes_that_are_none(run, tmp_path):
+    with SummaryWriter(tmp_path) as writer:
+        for step, right in enumerate((10_000, 9_999, 9_989)):
+            add_confusion_matrix(writer, "val", [[right, 10_000 - right], [1, 9_999]], step)
+    for pair, change in ((("@0", "@0"), "0.000"), (("@0", "@1"), "0.000"), (("@1", "@0"), "0.000"), (("@0", "@2"), "-0.001")):
+        out = good(run("diff", *pair, "--logdir", str(tmp_path)))
+        assert re.search(rf"^accuracy .* {change}$", out, re.MULTILINE), out
+        assert "+0.000" not in out
+        assert "-0.000" not in out
 
 
 def test_diff_as_json(run):
@@ -327,15 +341,16 @@ def test_diff_in_a_log_of_one_run(tmp_path, run):
 @pytest.mark.parametrize(
     ("args", "message"),
     [
-        (["show"], "there are several runs: 'first', 'second'; name one"),
-        (["show", "--run", "first"], "there are several tags: 'train', 'val'; name one"),
+        (["show"], "there are several runs: 'first', 'second'; name one by --run"),
+        (["show", "--run", "first"], "there are several tags: 'train', 'val'; name one by --tag"),
         (["show", "--run", "third"], "there is no run 'third'; there are 'first', 'second'"),
         (["show", "--run", "second", "--tag", "train"], "there is no tag 'train'; there is 'val'"),
         (["show", "--run", "second", "--step", "4"], "nothing was logged at step 4; the nearest steps of 3 are 1, 3, 8"),
         (["show", "--run", "second", "--step", "all"], "expected one step, or first or last, got all"),
-        (["diff", "first", "second"], "there are several tags: 'train', 'val'; name one"),
-        (["diff", "first@5", "second"], "there are several tags: 'train', 'val'; name one"),
-        (["list", "--logdir", "nowhere"], "there is no log directory nowhere"),
+        (["diff", "first", "second"], "there are several tags: 'train', 'val'; name one by --tag"),
+        (["diff", "first@5", "second"], "there are several tags: 'train', 'val'; name one by --tag"),
+        (["diff", "@3", "@8"], "there are several runs: 'first', 'second'; name one as in RUN@STEP"),
+        (["list", "--logdir", "nowhere"], "there is no log directory nowhere; pass --logdir with the one to read"),
         (
             ["export", "--format", "json", "--normalize", "all"],
             "json holds counts; leave --normalize out, or take csv-dense, latex, png or svg",
@@ -373,14 +388,17 @@ def test_trouble(run, args, message):
 
 
 def test_nothing_logged(run, tmp_path):
-    assert trouble(run("list", "--logdir", str(tmp_path))) == f"there are no confusion matrices in {tmp_path}"
+    assert trouble(run("list", "--logdir", str(tmp_path))) == (
+        f"there are no confusion matrices in {tmp_path}; "
+        "pass another --logdir, or make them of scalars, one a cell, or of CSV files by tb-confmat convert"
+    )
 
 
 def test_many_runs_are_not_all_listed(run, tmp_path):
     for at in range(13):
         with SummaryWriter(tmp_path / f"run{at:02}") as writer:
             add_confusion_matrix(writer, "val", [[1, 2], [0, 3]], 1)
-    assert trouble(run("show", "--logdir", str(tmp_path))).endswith("'run08', 'run09' and 3 more; name one")
+    assert trouble(run("show", "--logdir", str(tmp_path))).endswith("'run08', 'run09' and 3 more; name one by --run")
 
 
 def test_warnings_are_told(run, tmp_path, capsys):
@@ -475,7 +493,7 @@ def test_export_of_several_runs(run, logdir, tmp_path):
     wrong = trouble(run(*export, "--run", "third", "--run", "fourth"))
     assert wrong == "there is no run 'fourth'; there are 'first', 'second', 'third'"
     picture = ("export", "--logdir", str(tmp_path), "--tag", "val", "--format", "svg", "--run", "third", "--run", "second")
-    assert trouble(run(*picture)) == "there are several runs: 'second', 'third'; name one"
+    assert trouble(run(*picture)) == "there are several runs: 'second', 'third'; name one by --run"
 
 
 def test_export_of_the_dashboard(run, logdir, tmp_path):
@@ -521,6 +539,22 @@ def test_export_to_a_pipe(name, logdir):
     assert done.stderr == b""
 
 
+@pytest.mark.parametrize(
+    "command",
+    ["export --format csv", "export --format csv-dense", "export --format svg", "export --format json", "metrics --per-class --format csv"],
+)
+def test_no_name_commands_a_terminal(command, tmp_path):
+    with SummaryWriter(tmp_path) as writer:
+        add_confusion_matrix(writer, "val", [[1, 2], [0, 3]], 1, class_names=["cat\x1b[2J", "dog\x07"])
+    shown = on_a_terminal(*command.split(), "--logdir", str(tmp_path)).replace("\r\n", "\n")
+    shown = shown.replace("\r\x1b[K", "")  # the end of a bar
+    assert "\x1b" not in shown
+    assert "\x07" not in shown
+    assert re.search(r"cat\\(x1b|u001b)\[2J", shown)
+    piped = subprocess.run([*COMMAND, *command.split(), "--logdir", tmp_path], capture_output=True, check=True).stdout
+    assert (b"cat\x1b[2J" in piped) == ("csv" in command), "programs get names as they are"
+
+
 def test_no_picture_on_a_terminal(run, monkeypatch):
     monkeypatch.setattr("sys.stdout.isatty", lambda: True)
     for name in ("png", "html"):
@@ -538,8 +572,8 @@ def test_convert_scalars(run, tmp_path):
         for (i, j), count in np.ndenumerate(counts(2)):
             writer.add_scalar(f"cm/{i}/{j}", count, 7, walltime=50)
     convert = ("convert", "--logdir", str(tmp_path / "old"), "--scalars", "{tag}/{i}/{j}", "--class-names", "cat,dog,owl")
-    sentence = "run 'a', tag 'cm': 1 steps (7 to 7) of 3 classes, with 'cm/0/1' as true cat, predicted dog\n"
-    assert good(run(*convert, "--dry-run")) == f"{sentence}1 matrices; nothing was written\n"
+    sentence = "run 'a', tag 'cm': 1 step (7) of 3 classes, with 'cm/0/1' as true cat, predicted dog\n"
+    assert good(run(*convert, "--dry-run")) == f"{sentence}1 matrix; nothing was written\n"
     assert read_confusion_matrices(tmp_path) == []
     out = good(run(*convert))
     assert out.startswith(f"{sentence}wrote {tmp_path}/old/a/events.out.tfevents.")
@@ -662,6 +696,10 @@ def test_completion(logdir):
     assert completions(f"tb-confmat show --logdir {logdir} --run second --tag ") == ["val"]
     assert completions(f"tb-confmat show --logdir {logdir} --run third --tag ") == []
     assert completions(f"tb-confmat diff --logdir {logdir} --tag ") == ["train", "val"]
+    assert completions("tb-confmat show --step ") == ["first", "last"]
+    assert completions("tb-confmat metrics --step ") == completions("tb-confmat export --step ") == ["first", "last", "all"]
+    assert completions("tb-confmat metrics --metric bal") == ["balanced_accuracy"]
+    assert completions("tb-confmat metrics --per-class --metric pre") == ["predicted", "precision"]
 
 
 def test_help_loads_little():
@@ -673,6 +711,13 @@ def test_help_loads_little():
     subprocess.run([sys.executable, "-c", script], check=True, stdout=subprocess.DEVNULL)
 
 
+@pytest.mark.parametrize("module", ["tb_confmat_plugin", "tb_confmat_plugin.cli"])
+def test_the_command_as_a_module(module, logdir):
+    diff = ["diff", "first", "second", "--tag", "val", "--logdir", logdir, "--fail-if-worse", "0.2"]
+    done = subprocess.run([sys.executable, "-m", module, *diff], capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (1, "tb-confmat: worse: cat: recall fell by 0.278, from 0.907 to 0.630, more than 0.2\n")
+
+
 def test_the_command_is_installed():
     (entry,) = [entry for entry in importlib.metadata.entry_points(group="console_scripts") if entry.name == "tb-confmat"]
     assert entry.load() is main
@@ -680,12 +725,14 @@ def test_the_command_is_installed():
 
 @pytest.fixture(scope="module")
 def guide(tmp_path_factory):
-    """A directory with what the guide takes for granted: logs, old ones too, and CSV files."""
+    """A directory with what the guide takes for granted: the logs that the snippets of the README make, old ones, and CSV files."""
     directory = tmp_path_factory.mktemp("guide")
-    for run, worse in (("first", 0), ("second", 30)):
-        with SummaryWriter(directory / "runs" / run) as writer:
-            for step in (3, 9):
-                add_confusion_matrix(writer, "val", counts(step, worse), step, class_names=NAMES)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(directory)
+        for snippet in re.findall(r"```python\n(.*?)```", README.read_text("utf-8"), re.DOTALL):
+            if '"runs/' in snippet:
+                exec(compile(snippet, README, "exec"), {})
+    assert {path.name for path in directory.glob("runs/*")} == {"first", "second", "pictures"}
     with SummaryWriter(directory / "old" / "a") as writer:
         for (i, j), count in np.ndenumerate(counts(2)[:2, :2]):
             writer.add_scalar(f"val_conf_{i}_{j}", count, 7)
@@ -708,6 +755,21 @@ def test_the_guide(at, guide, monkeypatch, capsys):
         expected = int(found[1]) if (found := re.search(r"# exits with (\d)", line)) else 0
         if command.startswith("tb-confmat"):
             assert main(shlex.split(command)[1:]) == expected, capsys.readouterr().err
+
+
+def test_the_guide_has_the_recall_of_each_class_by_name(guide, monkeypatch):
+    """As the matrices say themselves, in runs of other classes."""
+    (block,) = [block for language, block in BLOCKS if "import pandas" in block]
+    names = {}
+    monkeypatch.chdir(guide)
+    exec(compile(block, GUIDE, "exec"), names)
+    recall = names["recall"]
+    assert set(recall.index) >= set(NAMES)
+    for logged in read_confusion_matrices("runs", run=("first", "second")):
+        matrix = logged.matrix
+        for name, value in zip(matrix.classes, matrix.to_dense().diagonal() / matrix.support, strict=True):
+            assert recall.loc[name, (logged.run, logged.tag, logged.step)] == value
+    assert np.isnan(recall.loc["owl", ("second", "val", 0)])
 
 
 def test_the_guide_has_every_command():

@@ -115,7 +115,8 @@ def test_class_names(tmp_path):
     assert [logged.matrix for logged in convert_scalars(tmp_path / "numbers", class_names=[*NAMES, "owl"], missing="zero").matrices] == [
         ConfusionMatrix.from_dense(np.pad(counts(1), (0, 1)), [*NAMES, "owl"])
     ]
-    with pytest.raises(ValueError, match=r"^run 'numbers', tag 'val': class 2 is beyond the 2 class names$"):
+    beyond = "class 2 is beyond the 2 class names, which begin at 0; pass --class-names with all, or --first-class"
+    with pytest.raises(ValueError, match=f"^run 'numbers', tag 'val': {beyond}$"):
         convert_scalars(tmp_path, "{tag}_conf_{i}_{j}", class_names=["cat", "dog"], missing="zero")
 
 
@@ -208,9 +209,46 @@ def test_a_step_that_lacks_cells(tmp_path):
     assert zero[".", "val", 3] == [[0, 0, 8], [0, 0, 0], [0, 9, 0]]
     skipped = convert_scalars(tmp_path, missing="skip")
     assert dense(skipped) == {key: zero[key] for key in [(".", "val", 1), (".", "val", 2)]}
-    assert skipped.understood[0].endswith("; 1 steps that lack cells, or mix those of several times, are left out, such as 3")
+    assert skipped.understood[0].endswith("; left out for lack of cells, or for a mix of several times: 1 step, such as 3")
     with pytest.raises(ValueError, match=r"^expected missing as one of 'refuse', 'zero', 'skip', got 'guess'$"):
         convert_scalars(tmp_path, missing="guess")
+
+
+def test_steps_that_all_lack_cells(tmp_path):
+    with SummaryWriter(tmp_path / "b") as writer:
+        for step in (3, 5):
+            writer.add_scalar("val_conf_0_2", 8, step)
+    told = "run 'b', tag 'val': each step (3 to 5) lacks some of the 9 cells, or mixes those of several times"
+    message = f"{told}; so that nothing is left: pass --missing zero if only counts above 0 were logged, or --scalars with the pattern of"
+    with pytest.raises(ValueError, match=f"^{re.escape(message)} others$"):
+        convert_scalars(tmp_path, missing="skip")
+    with SummaryWriter(tmp_path / "a") as writer:
+        for (i, j), count in np.ndenumerate(counts(1)):
+            writer.add_scalar(f"val_conf_{i}_{j}", count, 4)
+    converted = convert_scalars(tmp_path, missing="skip")
+    assert dense(converted) == {("a", "val", 4): counts(1).tolist()}
+    assert converted.understood[1] == told
+
+
+@pytest.mark.parametrize(
+    ("name", "pattern", "tag"),
+    [
+        ("a/val_conf_{}_{}", "a/val_conf_{i}_{j}", "a/val"),
+        ("cm/val {}, {}", "cm/val {i}, {j}", "cm/val"),
+        ("{}_{}", "{i}_{j}", "confusion_matrix"),
+    ],
+)
+def test_the_tag_of_a_pattern_without_one(tmp_path, name, pattern, tag):
+    """Where the name is a usual one, it is the tag that it has without a pattern."""
+    log(tmp_path, {1: counts(1)}, name.format)
+    expected = {(".", tag, 1): counts(1).tolist()}
+    assert dense(convert_scalars(tmp_path, pattern)) == expected
+    if "conf" in name:
+        assert dense(convert_scalars(tmp_path)) == expected
+    (logged,) = convert_scalars(tmp_path, pattern, tag="other").matrices
+    assert logged.tag == "other"
+    with pytest.raises(ValueError, match=r"^expected a tag as a text that is not empty, got ''; pass --tag with a name, such as val$"):
+        convert_scalars(tmp_path, pattern, tag="")
 
 
 MIXED = (
@@ -230,7 +268,7 @@ def test_a_cell_that_was_logged_twice(tmp_path, suffix, missing):
         convert_scalars(tmp_path, missing=missing)
     skipped = convert_scalars(tmp_path, missing="skip")
     assert dense(skipped) == {(".", "val", 2): counts(2).tolist()}
-    assert skipped.understood[0].endswith("; 1 steps that lack cells, or mix those of several times, are left out, such as 1")
+    assert skipped.understood[0].endswith("; left out for lack of cells, or for a mix of several times: 1 step, such as 1")
 
 
 def test_counts_above_zero_of_a_step_that_was_logged_anew(tmp_path):
@@ -250,7 +288,7 @@ def test_a_step_that_was_logged_again_whole(tmp_path):
     log(tmp_path, {1: counts(2)}, filename_suffix=".second")
     converted = convert_scalars(tmp_path)
     assert dense(converted) == {(".", "val", 0): counts(5).tolist(), (".", "val", 1): counts(2).tolist()}
-    assert converted.understood[0].endswith("; 1 steps were logged more than once, such as 1: the last time is taken")
+    assert converted.understood[0].endswith("; logged more than once: 1 step, such as 1, of which the last time is taken")
 
 
 def test_epochs_without_a_step(tmp_path):
@@ -260,8 +298,8 @@ def test_epochs_without_a_step(tmp_path):
                 writer.add_scalar(f"val_conf_{i}_{j}", counts(epoch)[i, j])
     converted = convert_scalars(tmp_path)
     assert dense(converted) == {(".", "val", 0): counts(4).tolist()}
-    assert "1 steps (0 to 0)" in converted.understood[0]
-    assert converted.understood[0].endswith("; 1 steps were logged more than once, such as 0: the last time is taken")
+    assert "1 step (0)" in converted.understood[0]
+    assert converted.understood[0].endswith("; logged more than once: 1 step, such as 0, of which the last time is taken")
 
 
 def test_a_training_that_began_anew_from_a_step_on(tmp_path):

@@ -5,6 +5,8 @@ import time
 import numpy as np
 import pytest
 import sklearn.metrics
+from hypothesis import given
+from hypothesis import strategies as st
 
 from tb_confmat_plugin import ConfusionMatrix
 from tb_confmat_plugin.convert import logged_matrix
@@ -12,6 +14,9 @@ from tb_confmat_plugin.convert_csv import convert_matrix, convert_predictions
 from tb_confmat_plugin.export import FORMATS
 
 NAMES = ["dog", "cat", "owl"]
+AS_THEY_ARE = "pass --class-names with all as they are there, in order, or clean the file"
+OTHER_NAMES = "expected the same names above the columns and before the rows, got"
+TEN_CATS = ", ".join(["'cat'"] * 10)
 COUNTS = [[11, 2, 5], [0, 13, 0], [1, 0, 300]]
 
 
@@ -95,8 +100,58 @@ def test_numbers_that_are_names(file):
     assert dense(convert_predictions(path, "val", class_names=["2", "1"])) == [[[0, 2], [1, 0]]]
     assert dense(convert_predictions(path, "val", first_class=0)) == [[[0, 0, 0], [0, 0, 1], [0, 2, 0]]]
     assert dense(convert_predictions(file("true,predicted", "0,0"), "val")) == [[[1, 0], [0, 0]]]
-    mixed = convert_predictions(file("true,predicted", "1,none", "none,1"), "val")
-    assert mixed.matrices[0].matrix.class_names == ("1", "none")
+
+
+def test_numbers_among_names(file):
+    """Are they numbers of classes, with a value that is missing, or names? In what order?"""
+    for call, lines in (
+        (convert_predictions, ("true,predicted", "0,1", "1,nan", "2,1", "10,2")),
+        (convert_matrix, ("true,predicted,count", "0,1,1", "1,nan,1", "2,1,1", "10,2,1")),
+    ):
+        told = f", line 3: expected classes as names or as numbers, got both, such as 'nan' and '0'; {AS_THEY_ARE}"
+        refused(call, file(*lines), told, "val")
+        names = ["0", "1", "2", "10", "nan"]
+        (logged,) = call(file(*lines), "val", class_names=names).matrices
+        assert logged.matrix == ConfusionMatrix.from_coo([0, 1, 2, 3], [1, 4, 1, 2], [1, 1, 1, 1], 5, names)
+        unknown = ", line 3: 'nan' is not among the 4 class names; pass --class-names with all"
+        refused(call, file(*lines), unknown, "val", class_names=names[:4])
+    assert dense(convert_predictions(file("true,predicted", "0.5,1.5"), "val", class_names=["0.5", "1.5"])) == [[[0, 1], [0, 0]]]
+
+
+def test_names_that_differ_by_blanks_only(file):
+    told = ", line 3: 'cat' and ' cat' differ by blanks only; write both alike, or call one otherwise"
+    refused(convert_predictions, file("true,predicted", "cat,dog", " cat,dog"), told, "val")
+    refused(convert_matrix, file("true,predicted,count", "dog,cat,1", "dog, cat,2"), told, "val")
+    distinct = "class names must be distinct, got 'cat' at positions 0 and 1; make them distinct, for example with a prefix"
+    with pytest.raises(ValueError, match=f"^{distinct}$"):
+        convert_matrix(file(",cat,cat ", "cat,1,2", "cat ,3,4"), "val")
+    padded = convert_predictions(file("true , predicted", "cat , dog ", "cat , cat ", "dog , dog "), "val")
+    assert padded.matrices[0].matrix == ConfusionMatrix.from_dense([[1, 1], [0, 1]], ["cat", "dog"])
+    assert dense(convert_predictions(file("true, predicted, step", "0, 1, 4", "1,1 ,4"), "val")) == [[[0, 1], [0, 1]]]
+    aligned = convert_matrix(file("    ,cat,dog", "cat ,  1,  2", "dog ,  0,  4"), "val")
+    assert aligned.matrices[0].matrix == ConfusionMatrix.from_dense([[1, 2], [0, 4]], ["cat", "dog"])
+
+
+@given(
+    st.lists(st.text(" \ta'=", min_size=1, max_size=3), min_size=2, max_size=5, unique=True),
+    st.randoms(use_true_random=False),
+)
+def test_names_with_blanks_come_back_from_our_files(tmp_path_factory, names, random):
+    path = tmp_path_factory.getbasetemp() / "ours.csv"
+    names = sorted(names)
+    matrix = ConfusionMatrix.from_dense([[random.randrange(1, 99) for _ in names] for _ in names], names)
+    logged = logged_matrix("a", " val ", 3, 9.5, matrix)
+    path.write_bytes(FORMATS["csv"].write([logged], None))
+    assert convert_matrix(path).matrices == [logged]
+    path.write_bytes(FORMATS["csv-dense"].write([logged], None))
+    assert convert_matrix(path, " val ", step=3).matrices[0].matrix == matrix
+
+
+def test_names_that_are_numbers_but_for_a_blank_come_back(tmp_path):
+    path = tmp_path / "ours.csv"
+    logged = logged_matrix(".", "val", 3, 9.5, ConfusionMatrix.from_dense([[4, 1], [2, 7]], [" 0", "1 "]))
+    path.write_bytes(FORMATS["csv"].write([logged], None))
+    assert convert_matrix(path).matrices == [logged]
 
 
 @pytest.mark.parametrize(
@@ -107,8 +162,8 @@ def test_numbers_that_are_names(file):
         (["true,predicted,true", "0,1,0"], ": there are 2 columns 'true'"),
         (["true,predicted", "0,1", "", "0"], ", line 4: expected 2 columns as in the first line, got 1"),
         (["true,predicted", "cat,dog", "cat, "], ", line 3: the predicted class is empty; leave such rows out"),
-        (["true,predicted", "1,0", "-1,0"], ", line 3: expected classes as names, or as whole numbers from 0, got -1"),
-        (["true,predicted", "1.0,0.0"], ", line 2: expected classes as names, or as whole numbers from 0, got 1.0"),
+        (["true,predicted", "1,0", "-1,0"], f", line 3: expected classes as names, or as whole numbers from 0, got -1; {AS_THEY_ARE}"),
+        (["true,predicted", "1.0,0.0"], f", line 2: expected classes as names, or as whole numbers from 0, got 1.0; {AS_THEY_ARE}"),
         (["true,predicted,step", "1,0,1.5"], ", line 2: expected an integer as step, got '1.5'"),
         (["true,predicted,weight", "1,0,1", "0,1,much"], ", line 3: expected a number as weight, got 'much'"),
         (["true,predicted,weight", "1,0,nan"], ", line 2: expected a number as weight, got 'nan'"),
@@ -138,9 +193,9 @@ def test_files_of_another_kind(file):
 
 
 def test_names_that_do_not_fit(file):
-    unknown = ", line 3: 'emu' is not among the 3 class names"
+    unknown = ", line 3: 'emu' is not among the 3 class names; pass --class-names with all"
     refused(convert_predictions, file("true,predicted", "cat,dog", "emu,cat"), unknown, "val", class_names=NAMES)
-    beyond = ", line 3: class 3 is beyond the 3 class names, which begin at 0"
+    beyond = ", line 3: class 3 is beyond the 3 class names, which begin at 0; pass --class-names with all"
     refused(convert_predictions, file("true,predicted", "0,2", "3,1"), beyond, "val", class_names=NAMES)
     called = ": there is no column 'w' among 'true', 'predicted'; pass --columns weight=NAME"
     refused(convert_predictions, file("true,predicted", "0,2"), called, "val", columns={"weight": "w"})
@@ -161,7 +216,7 @@ def test_numbers_that_do_not_begin_at_0(file):
     assert dense(convert_matrix(path, "val", first_class=0)) == [[[0] * 4, [0, 0, 5, 0], [0] * 4, [0, 2, 0, 0]]]
     low = ", line 2: there is a class 1, but the first one is 2; pass --first-class with the least"
     refused(convert_matrix, path, low, "val", first_class=2)
-    beyond = ", line 3: class 3 is beyond the 2 class names, which begin at 1"
+    beyond = ", line 3: class 3 is beyond the 2 class names, which begin at 1; pass --class-names with all"
     refused(convert_matrix, path, beyond, "val", first_class=1, class_names=["cat", "dog"])
 
 
@@ -219,6 +274,17 @@ def test_long_form_with_less(file):
     refused(convert_matrix, file("true,predicted,count", "0,1,5"), said, "val", transposed=True)
 
 
+def test_an_empty_tag(file):
+    message = "expected a tag as a text that is not empty, got ''; pass --tag with a name, such as val"
+    for call in (convert_predictions, convert_matrix):
+        with pytest.raises(ValueError, match=f"^{message}$"):
+            call(file("true,predicted,count", "0,1,2"), "")
+    told = ", line 3: the tag is empty; write one there, or pass --tag for all"
+    path = file("true,predicted,count,tag", "0,1,2,val", "1,0,3,")
+    refused(convert_matrix, path, told)
+    assert {logged.tag for logged in convert_matrix(path, "test").matrices} == {"test"}
+
+
 def test_a_cell_that_is_there_twice(file):
     told = ", line 4: true 'a', predicted 'b' stands in line 2 already; "
     told += "for several steps, tags or runs give the file columns of these names, else add the counts up"
@@ -251,8 +317,26 @@ def test_squares(file):
         (["1,2", "0,4", "1,1"], ", line 1: expected 3 counts, as there are rows, got 2", {}),
         (["1,2", "0,4"], ": it has 2 classes, but --class-names has 3 names", {"class_names": NAMES}),
         (["1,2", "0,x"], ", line 2: expected a number as count, got 'x'", {}),
-        ([",a,b", "b,1,2", "a,3,4"], ": expected the same names above the columns and before the rows, got ['a', 'b'] and ['b', 'a']", {}),
-        ([",a,b", "a,1,2", "b,3,4"], ": it has the class names ['a', 'b'], but others were given: ['b', 'a']", {"class_names": ["b", "a"]}),
+        (
+            [",a,b", "b,1,2", "a,3,4"],
+            f": {OTHER_NAMES} 'a', 'b' and 'b', 'a'; of predictions pass it as --predictions",
+            {},
+        ),
+        (
+            [",a,b", "a,1,2", "b,3,4"],
+            ": it has the class names 'a', 'b', but others were given: 'b', 'a'; leave --class-names out",
+            {"class_names": ["b", "a"]},
+        ),
+        (
+            ["predicted,true", *["cat,dog"] * 400],
+            ": it has the columns 'true' and 'predicted', but no column 'count'; with a row for each sample pass it as --predictions",
+            {},
+        ),
+        (
+            ["truth,guess", *["cat,dog"] * 400],
+            f": {OTHER_NAMES} 'guess' and {TEN_CATS} and 390 more; of predictions pass it as --predictions",
+            {},
+        ),
     ],
 )
 def test_squares_that_cannot_be_understood(file, lines, message, options):

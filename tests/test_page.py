@@ -313,6 +313,8 @@ def test_what_was_read_from_a_log(logdir):
     ("matrices", "error", "message"),
     [
         ({}, ValueError, "expected at least one confusion matrix, got none"),
+        ([named(), named()], TypeError, 'expected several matrices by name, got a list; pass {"before": one, "after": other}'),
+        ((named(), COUNTS), TypeError, 'expected several matrices by name, got a tuple; pass {"before": one, "after": other}'),
         ({1: COUNTS}, TypeError, "expected matrices by name, got the names [1]"),
         (named() - named([[0, 3, 0], [0, 0, 0], [0, 0, 0]]), ValueError, "expected counts of at least 0, got -1 at (true 0, predicted 1)"),
         ("cat", TypeError, "expected"),

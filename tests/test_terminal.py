@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tb_confmat_plugin import ConfusionMatrix
-from tb_confmat_plugin.terminal import Progress, columns_of, count, draw_matrix, padded, printable, share, shortened, table
+from tb_confmat_plugin.terminal import Progress, columns_of, count, draw_matrix, number_of, padded, printable, share, shortened, table
 
 nan = float("nan")
 SMALL = ConfusionMatrix.from_dense([[50, 2, 0], [7, 41, 0], [1000, 0, 0]], ["cat", "dog", "owl"])
@@ -64,6 +64,13 @@ def test_shares():
     assert of_all.splitlines()[1:3] == ["0  40% 20%", "1  10% 30%"]
 
 
+def test_all_is_correct_only_where_nothing_is_wrong():
+    """As in the dashboard."""
+    for correct, wrong, rate in ((10**12, 10**8, "99.9%"), (9_996, 4, "99.9%"), (9_984, 16, "99.8%"), (7, 0, "100.0%")):
+        text = draw_matrix(ConfusionMatrix.from_dense([[correct, wrong], [0, 0]]), 200, color=False)
+        assert text.endswith(f" correct ({rate})")
+
+
 def test_squares_where_numbers_do_not_fit():
     dense = np.zeros((12, 12), int)
     dense[3, 7], dense[7, 3], dense[0, 0], dense[11, 11] = 800, 100, 5000, 100
@@ -83,6 +90,18 @@ def test_pooled_squares_show_their_largest_cell():
     assert lines[1] == "4"
     assert lines[24] == "96"
     assert " ".join(lines[25:]).endswith("4 x 4 classes a square, which shows its largest cell")
+
+
+@pytest.mark.parametrize("normalize", [None, "true", "pred", "all"])
+def test_a_million_classes(normalize):
+    """All cells would take a terabyte."""
+    matrix = ConfusionMatrix.from_coo([7, 999_999], [7, 0], [3, 5], 1_000_000)
+    lines = draw_matrix(matrix, 60, color=False, normalize=normalize).splitlines()
+    assert lines[0] == "0      @"
+    assert lines[52] == f"{52 * 18_868}" + " @"
+    assert " ".join(lines[53:]).endswith(
+        "1,000,000 classes; 3 of 8 correct (37.5%); 18868 x 18868 classes a square, which shows its largest cell"
+    )
 
 
 def test_colors():
@@ -155,6 +174,11 @@ def test_tables():
 def test_numbers():
     assert [share(0.12345), share(nan), share(0.12345, 4)] == ["0.123", "n/a", "0.1235"]
     assert [count(1234), count(1234.0), count(0.1 + 0.2), count(12345.678)] == ["1,234", "1,234", "0.3", "12,345.7"]
+
+
+def test_numbers_of_things():
+    assert [number_of(number, "step") for number in (0, 1, 2000)] == ["0 steps", "1 step", "2,000 steps"]
+    assert [number_of(number, "matrix", "matrices") for number in (1, 2)] == ["1 matrix", "2 matrices"]
 
 
 class Terminal(io.StringIO):

@@ -4,11 +4,14 @@ import warnings
 from collections.abc import Callable, Iterable
 from typing import Any
 
-from ignite import distributed
-from ignite.engine import Engine
-from ignite.handlers.base_logger import BaseHandler
-
 from tb_confmat_plugin.writer import add_confusion_matrix
+
+try:
+    from ignite import distributed
+    from ignite.engine import Engine
+    from ignite.handlers.base_logger import BaseHandler
+except ModuleNotFoundError as error:
+    raise ModuleNotFoundError(f"{error}; ConfusionMatrixHandler needs Ignite: pip install pytorch-ignite") from error
 
 
 class ConfusionMatrixHandler(BaseHandler):

@@ -8,13 +8,17 @@ import warnings
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any
 
-import keras
 import numpy as np
 import numpy.typing as npt
 
 from tb_confmat_plugin.accumulate import ConfusionMatrixAccumulator
 from tb_confmat_plugin.predictions import as_numpy
 from tb_confmat_plugin.writer import add_confusion_matrix
+
+try:
+    import keras
+except ModuleNotFoundError as error:
+    raise ModuleNotFoundError(f"{error}; ConfusionMatrixCallback needs Keras: pip install keras") from error
 
 
 class ConfusionMatrixCallback(keras.callbacks.Callback):

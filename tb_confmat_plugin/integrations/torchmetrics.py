@@ -5,13 +5,17 @@ from typing import Any
 
 import numpy as np
 import torch
-from torchmetrics import Metric
-from torchmetrics.utilities import dim_zero_cat
 
 from tb_confmat_plugin.accumulate import ConfusionMatrixAccumulator
 from tb_confmat_plugin.matrix import ConfusionMatrix
 from tb_confmat_plugin.metrics import METRICS
 from tb_confmat_plugin.predictions import as_numpy
+
+try:
+    from torchmetrics import Metric
+    from torchmetrics.utilities import dim_zero_cat
+except ModuleNotFoundError as error:
+    raise ModuleNotFoundError(f"{error}; ConfusionMatrixMetric needs torchmetrics: pip install torchmetrics") from error
 
 PARTS = 64  # batches that are kept apart, before their cells are added up
 

@@ -5,12 +5,19 @@ from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
-from transformers import TrainerCallback
-from transformers.integrations import TensorBoardCallback
 
 from tb_confmat_plugin.accumulate import ConfusionMatrixAccumulator
 from tb_confmat_plugin.predictions import as_numpy
 from tb_confmat_plugin.writer import add_confusion_matrix
+
+try:
+    from transformers import TrainerCallback
+    from transformers.integrations import TensorBoardCallback
+except ModuleNotFoundError as error:
+    raise ModuleNotFoundError(f"{error}; ConfusionMatrixCallback needs Transformers: pip install 'transformers[torch]'") from error
+
+_LOSS_ONLY = "the Trainer passes on no predictions; leave prediction_loss_only=True out of TrainingArguments"
+_SET_LATER = "trainer.compute_metrics was set after this callback was made, which takes predictions from there; set it before"
 
 
 class ConfusionMatrixCallback(TrainerCallback):
@@ -19,7 +26,7 @@ class ConfusionMatrixCallback(TrainerCallback):
     `trainer.add_callback(ConfusionMatrixCallback(trainer))` is all there is to do. Tags are what the Trainer's own metrics begin with:
     "eval", "eval_NAME" of a dict of datasets, "test" of `predict`. It takes its predictions on their way to `trainer.compute_metrics`,
     which is called as before. Sequence and token classification, one label a sample or a token, fit as they are; so does
-    `batch_eval_metrics`. What cannot be counted is warned of, and the training goes on.
+    `batch_eval_metrics`. What cannot be counted is warned of, and the training goes on; a dataset without labels logs nothing.
 
     Args:
       trainer: the Trainer.
@@ -43,6 +50,7 @@ class ConfusionMatrixCallback(TrainerCallback):
         self._writer = writer
         self._compute_metrics = trainer.compute_metrics
         self._problem: str | None = None
+        self._asked = False  # for metrics of this evaluation
         trainer.compute_metrics = self.compute_metrics
 
     def compute_metrics(self, eval_pred: Any, **options: Any) -> dict[str, Any]:
@@ -51,6 +59,7 @@ class ConfusionMatrixCallback(TrainerCallback):
         Returns:
           What the `compute_metrics` that the Trainer had returns.
         """
+        self._asked = True
         preds, target = eval_pred.predictions, eval_pred.label_ids
         try:
             if isinstance(target, list):  # eval_do_concat_batches=False
@@ -72,6 +81,8 @@ class ConfusionMatrixCallback(TrainerCallback):
 
     def _count(self, preds: Any, target: Any) -> None:
         if isinstance(preds, tuple):  # the logits come before hidden states and the like
+            if not preds:
+                raise ValueError("expected a model that returns logits, got its loss alone")
             preds = preds[0]
         preds, target = as_numpy(preds), as_numpy(target)
         # Transformers has the class on the last dimension.
@@ -81,6 +92,9 @@ class ConfusionMatrixCallback(TrainerCallback):
         # Every evaluation is timed, so that "eval_runtime" tells what all its metrics begin with; "eval_my_runtime" is longer.
         tag = min((key.removesuffix("_runtime") for key in metrics if key.endswith("_runtime")), key=len)
         problem, self._problem = self._problem, None
+        asked, self._asked = self._asked, False
+        if not asked and f"{tag}_loss" in metrics:  # which is to say that there are labels
+            problem = _LOSS_ONLY if args.prediction_loss_only else _SET_LATER
         try:
             matrix = self._accumulator.compute()
         except ValueError as error:

@@ -5,9 +5,12 @@ import threading
 from collections.abc import Iterable, Iterator
 from typing import Any
 
-import wandb
-
 from tb_confmat_plugin.matrix import to_confusion_matrix
+
+try:
+    import wandb
+except ModuleNotFoundError as error:
+    raise ModuleNotFoundError(f"{error}; log_confusion_matrix needs Weights & Biases: pip install wandb") from error
 
 _lock = threading.Lock()
 
@@ -37,8 +40,10 @@ def log_confusion_matrix(
       image: whether to log the picture too, for which matplotlib is needed.
 
     Raises:
-      TypeError, ValueError: a matrix or a tag that cannot be logged.
+      TypeError, ValueError: something that is no run, or a matrix or a tag that cannot be logged.
     """
+    if not hasattr(run, "log"):
+        raise TypeError(f"expected run as what wandb.init() returned, got {run!r}")
     if not isinstance(tag, str) or not tag:
         raise TypeError(f"expected tag as a text that is not empty, got {tag!r}")
     counts = to_confusion_matrix(matrix, class_names)

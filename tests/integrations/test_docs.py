@@ -1,5 +1,6 @@
 """Every snippet of docs/integrations.md runs, and logs."""
 
+import importlib
 import re
 import subprocess
 import sys
@@ -89,3 +90,23 @@ def test_each_integration_loads_with_its_own_library_alone(name):
     others = LIBRARIES - {name} - BESIDES.get(name, set())
     done = subprocess.run([sys.executable, "-c", ALONE, name, *sorted(others)], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.parametrize(
+    ("name", "needs", "package"),
+    [
+        ("ignite", "ConfusionMatrixHandler needs Ignite", "pytorch-ignite"),
+        ("keras", "ConfusionMatrixCallback needs Keras", "keras"),
+        ("sklearn", "log_estimator needs scikit-learn", "scikit-learn"),
+        ("torchmetrics", "ConfusionMatrixMetric needs torchmetrics", "torchmetrics"),
+        ("transformers", "ConfusionMatrixCallback needs Transformers", "'transformers[torch]'"),
+        ("wandb", "log_confusion_matrix needs Weights & Biases", "wandb"),
+    ],
+)
+def test_an_integration_without_its_library_says_how_to_get_it(name, needs, package, monkeypatch):
+    module = f"tb_confmat_plugin.integrations.{name}"
+    monkeypatch.delitem(sys.modules, module, raising=False)
+    for loaded in [name, *(each for each in sys.modules if each.startswith(f"{name}."))]:
+        monkeypatch.setitem(sys.modules, loaded, None)
+    with pytest.raises(ModuleNotFoundError, match=f"^import of .* halted; .*; {re.escape(f'{needs}: pip install {package}')}$"):
+        importlib.import_module(module)

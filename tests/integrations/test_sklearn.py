@@ -15,6 +15,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from torch.utils.tensorboard import SummaryWriter
 
+from tb_confmat_plugin import ConfusionMatrix
 from tb_confmat_plugin.integrations.sklearn import log_estimator
 
 X, Y = load_digits(return_X_y=True)
@@ -82,6 +83,44 @@ def test_an_estimator_without_classes(writer, tmp_path, read_matrices):
     matrix = only(read_matrices, writer, tmp_path)
     assert matrix.class_names == ("-1", "1")
     assert matrix.to_dense().tolist() == confusion_matrix(inliers, estimator.predict(X[TEST])).tolist()
+
+
+def test_a_detector_of_outliers_that_finds_none_has_both_classes(writer, tmp_path, read_matrices):
+    estimator = IsolationForest(n_estimators=10, random_state=0).fit(X[TRAIN])
+    inliers = X[TRAIN][estimator.predict(X[TRAIN]) == 1][:7]
+    log_estimator(writer, "test", estimator, inliers, [1] * 7, class_names=["outlier", "inlier"])
+    assert only(read_matrices, writer, tmp_path) == ConfusionMatrix.from_dense([[0, 0], [0, 7]], ["outlier", "inlier"])
+
+
+@pytest.mark.parametrize(("names", "said"), [(["zero", "one", "two", "three"], 4), (["zero", "two"], 2)])
+@pytest.mark.parametrize("all_known", [True, False])
+def test_names_for_another_number_of_classes(names, said, all_known, writer, tmp_path, read_matrices):
+    """One name too many has shifted all the others: class 1 is not in the training data."""
+    seen = (Y < 4) & (Y != 1)
+    estimator = KNeighborsClassifier().fit(X[seen], Y[seen])
+    some = seen if all_known else Y < 4
+    message = (
+        f"expected a class name for each of the 3 classes that the estimator knows, got {said}; "
+        "pass names for these, in this order: '0', '2', '3'"
+    )
+    with pytest.raises(ValueError, match=f"^{re.escape(message)}$"):
+        log_estimator(writer, "test", estimator, X[some], Y[some], class_names=iter(names))
+    with pytest.raises(TypeError, match=r"^class_names must be a list of names, got the single str 'abc'$"):
+        log_estimator(writer, "test", estimator, X[some], Y[some], class_names="abc")
+    writer.close()
+    assert read_matrices(tmp_path) == {}
+
+
+@pytest.mark.parametrize(("labels", "none"), [(WORDS.astype(object), None), (WORDS.astype(object), np.nan), (np.arange(10.0), np.nan)])
+def test_a_sample_without_a_label(labels, none, writer, tmp_path, read_matrices):
+    estimator = KNeighborsClassifier().fit(X[TRAIN], labels[Y[TRAIN]])
+    y = labels[Y[TEST]]
+    log_estimator(writer, "test", estimator, X[TEST], y)
+    y[5] = none
+    message = f"^expected a label in y for each sample, got {none!r} at position 5; leave such samples out$"
+    with pytest.raises(ValueError, match=message):
+        log_estimator(writer, "test", estimator, X[TEST], y, 1)
+    assert only(read_matrices, writer, tmp_path).total == 300
 
 
 @pytest.mark.parametrize(

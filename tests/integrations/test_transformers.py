@@ -205,6 +205,39 @@ def test_what_cannot_be_logged_is_warned_of(options, class_names, message, tmp_p
     assert not logdir.exists() or read_matrices(logdir) == {}
 
 
+class LossAlone(torch.nn.Module):
+    """A model that returns its loss, and nothing that it predicts."""
+
+    def __init__(self):
+        super().__init__()
+        self.bias = torch.nn.Parameter(torch.zeros(()))
+
+    def forward(self, input_ids, labels=None, **options):
+        return {"loss": (self.bias - 1).square().mean()}
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ("loss only", "the Trainer passes on no predictions; leave prediction_loss_only=True out of TrainingArguments"),
+        ("later", "trainer.compute_metrics was set after this callback was made, which takes predictions from there; set it before"),
+        ("model", "expected a model that returns logits, got its loss alone"),
+    ],
+)
+def test_an_evaluation_whose_predictions_do_not_come(change, message, tmp_path, logdir, read_matrices):
+    trainer = trainer_of(tmp_path, prediction_loss_only=change == "loss only")
+    if change == "model":
+        trainer.model = trainer.model_wrapped = LossAlone()
+    trainer.add_callback(ConfusionMatrixCallback(trainer, class_names=NAMES))
+    if change == "later":
+        trainer.compute_metrics = lambda eval_pred: {"number": len(eval_pred.label_ids)}
+    for evaluate, tag in ((trainer.evaluate, "eval"), (lambda: trainer.predict(Made(12, 4)), "test")):
+        with pytest.warns(UserWarning, match=f"^no confusion matrix '{tag}' was logged at step 0: {re.escape(message)}$") as told:
+            evaluate()
+        assert len(told) == 1
+    assert not logdir.exists() or read_matrices(logdir) == {}
+
+
 def test_a_model_that_does_not_name_its_classes(tmp_path):
     trainer = trainer_of(tmp_path)
     trainer.model = torch.nn.Linear(2, 2)

@@ -138,3 +138,8 @@ def test_the_limits_are_as_before_after_an_error(run):
     with pytest.raises(wandb.errors.UsageError):
         log_confusion_matrix(run, "val", np.ones((200, 200)), image=False)
     assert limits == (wandb.Table.MAX_ROWS, wandb.Table.MAX_ARTIFACT_ROWS)
+
+
+def test_what_is_no_run():
+    with pytest.raises(TypeError, match=r"^expected run as what wandb.init\(\) returned, got None$"):
+        log_confusion_matrix(None, "val", COUNTS)
