@@ -121,7 +121,7 @@ def _find_remote(logdir: str) -> list[EventFile]:
     try:
         import fsspec
     except ImportError as error:
-        raise ImportError(f"{logdir} needs fsspec: pip install 'tb-confmat-plugin[remote]'") from error
+        raise ImportError(f"{logdir} needs fsspec: pip install fsspec") from error
     system, root = fsspec.core.url_to_fs(logdir)
     root = root.rstrip("/")
     if not system.isdir(root):

@@ -103,7 +103,7 @@ def test_file_systems_of_fsspec(tmp_path):
 
 def test_without_fsspec(monkeypatch):
     monkeypatch.setitem(sys.modules, "fsspec", None)
-    with pytest.raises(ImportError, match=re.escape("s3://bucket/runs needs fsspec: pip install 'tb-confmat-plugin[remote]'")):
+    with pytest.raises(ImportError, match=re.escape("s3://bucket/runs needs fsspec: pip install fsspec")):
         find_event_files("s3://bucket/runs")
 
 
