@@ -54,7 +54,8 @@ class Change:
 def aligned(before: "ConfusionMatrix", after: "ConfusionMatrix") -> tuple["ConfusionMatrix", "ConfusionMatrix", str | None]:
     """Both matrices with the classes of both, matched by name, and how in words: None where they have the same classes as they are.
 
-    The classes of `before` come first, in its order; a class that a matrix does not have has counts of 0 there.
+    The classes of `before` come first, in its order; a class that a matrix does not have has counts of 0 there. Where one of the two has
+    no names, and as many classes as the other, they are matched by position.
 
     Raises:
       ValueError: different numbers of classes, of which not all have names.
@@ -71,7 +72,8 @@ def aligned(before: "ConfusionMatrix", after: "ConfusionMatrix") -> tuple["Confu
     first, second = before.class_names, after.class_names
     if first is None or second is None:
         if before.num_classes == after.num_classes:
-            return before, after, None
+            side = "before" if first is None else "after"
+            return before, after, None if first is second else f"the classes have no names {side}, and are matched by position"
         sides = [f"{each.num_classes:,} classes {'with' if each.class_names else 'without'} names" for each in (before, after)]
         raise ValueError(
             f"expected the same number of classes, or names in both to match them by, got {sides[0]} and {sides[1]}; "

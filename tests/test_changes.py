@@ -84,7 +84,8 @@ def test_aligned_by_name():
 def test_aligned_as_they_are():
     assert aligned(BEFORE, AFTER) == (BEFORE, AFTER, None)
     numbered = ConfusionMatrix.from_dense(AFTER.to_dense())
-    assert aligned(BEFORE, numbered) == (BEFORE, numbered, None)
+    assert aligned(BEFORE, numbered) == (BEFORE, numbered, "the classes have no names after, and are matched by position")
+    assert aligned(numbered, BEFORE) == (numbered, BEFORE, "the classes have no names before, and are matched by position")
     assert aligned(numbered, numbered) == (numbered, numbered, None)
     message = (
         "^expected the same number of classes, or names in both to match them by, got 4 classes with names and 2 classes without names; "
