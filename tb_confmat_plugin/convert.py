@@ -48,7 +48,7 @@ def logged_matrix(run: str, tag: str, step: int, wall_time: float, matrix: Confu
 
 
 def refuse_empty(tag: str | None) -> None:
-    """Raises ValueError for a tag without a letter: TensorBoard has no name to show it by."""
+    """Raises ValueError for an empty tag: TensorBoard has no name to show it by."""
     if tag == "":
         raise ValueError("expected a tag as a text that is not empty, got ''; pass --tag with a name, such as val")
 

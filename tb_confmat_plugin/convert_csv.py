@@ -114,7 +114,7 @@ def convert_matrix(
         file.refuse("a square tells its classes by their places; leave --first-class out")
     if tag is None:
         file.refuse("there is no tag in it; pass --tag")
-    if {"true", "predicted"} <= set(file.header):
+    if file.header[0] != CORNER and {"true", "predicted"} <= set(file.header):
         file.refuse("it has the columns 'true' and 'predicted', but no column 'count'; with a row for each sample pass it as --predictions")
     named = not _is_number(file.header[0])
     names = file.header[1:] if named else None

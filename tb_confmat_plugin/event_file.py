@@ -177,10 +177,12 @@ def read_frames(file: Any, size: int, holding: Sequence[bytes] = (b"",)) -> Iter
             if first + end > size:
                 return
         if end > len(buffer):
-            piece = file.read(max(_BUFFER_BYTES, end - len(buffer)))
+            wanted, rest = max(_BUFFER_BYTES, end - len(buffer)), buffer[at:]
+            buffer = event = b""  # an event may be large, and one in memory is enough
+            piece = file.read(wanted)
             if not piece:  # the file was cut off since
                 return
-            buffer, first, at = buffer[at:] + piece, first + at, 0
+            buffer, first, at = rest + piece, first + at, 0
             places = [_place_of(each, buffer, 0) for each in holding]
             nearest = min(places)
             continue

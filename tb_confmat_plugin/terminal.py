@@ -23,6 +23,7 @@ _ORANGES = (230, 223, 222, 215, 214, 208, 202, 166)
 _DARK = frozenset((27, 20))  # white has more contrast on these than black
 _SHADES = ".:-=+*#@"  # the same without colors
 _ZERO, _UNDEFINED = "·", "n/a"
+_MANY_NAMES = 10_000
 
 
 def printable(text: str) -> str:
@@ -135,8 +136,8 @@ def draw_matrix(matrix: "ConfusionMatrix", width: int, *, color: bool, normalize
     refuse_signed(matrix)
     values = _values(matrix, normalize)
     cap = max(width // 4, 6)
-    # Of more classes than columns only some have a line: to look at all their names would take seconds.
-    many = matrix.num_classes > width
+    # Only some of so many classes have a line: to look at all their names would take seconds.
+    many = matrix.num_classes > max(_MANY_NAMES, width)
     indices = range(0, matrix.num_classes, -(-matrix.num_classes // max(width - cap, 1)) if many else 1)
     names = [printable(matrix.classes[index]) for index in indices]
     texts = [[_text(value, normalize, short=short) for value in values.tolist()] for short in (False, True)]

@@ -147,6 +147,13 @@ def test_names_with_blanks_come_back_from_our_files(tmp_path_factory, names, ran
     assert convert_matrix(path, " val ", step=3).matrices[0].matrix == matrix
 
 
+def test_classes_that_are_called_as_columns_are_come_back(tmp_path):
+    path = tmp_path / "ours.csv"
+    logged = logged_matrix(".", "val", 3, 9.5, ConfusionMatrix.from_dense([[4, 1], [2, 7]], ["true", "predicted"]))
+    path.write_bytes(FORMATS["csv-dense"].write([logged], None))
+    assert convert_matrix(path, "val", step=3).matrices[0].matrix == logged.matrix
+
+
 def test_names_that_are_numbers_but_for_a_blank_come_back(tmp_path):
     path = tmp_path / "ours.csv"
     logged = logged_matrix(".", "val", 3, 9.5, ConfusionMatrix.from_dense([[4, 1], [2, 7]], [" 0", "1 "]))

@@ -92,6 +92,13 @@ def test_pooled_squares_show_their_largest_cell():
     assert " ".join(lines[25:]).endswith("4 x 4 classes a square, which shows its largest cell")
 
 
+def test_a_name_has_the_room_that_it_needs_among_many():
+    names = [f"c{index}" for index in range(310)]
+    names[2] = "golden_retriever"
+    matrix = ConfusionMatrix.from_coo(range(310), range(310), [1] * 310, 310, names)
+    assert "2 golden_retriever " in draw_matrix(matrix, 200, color=False)
+
+
 @pytest.mark.parametrize("normalize", [None, "true", "pred", "all"])
 def test_a_million_classes(normalize):
     """All cells would take a terabyte."""

@@ -3,7 +3,7 @@
 import type { Cell } from './camera';
 import { countAt, denominator, type Matrix, type Normalize } from './matrix';
 
-const WHOLE = new Intl.NumberFormat('en-US');
+const WHOLE = new Intl.NumberFormat('en-US', { maximumFractionDigits: 0 });
 /** Of sums of weights: what is behind is their noise. */
 const SIX_DIGITS = new Intl.NumberFormat('en-US', { maximumSignificantDigits: 6 });
 const COMPACT = new Intl.NumberFormat('en-US', { notation: 'compact', maximumSignificantDigits: 3 });

@@ -231,12 +231,13 @@ export const mostChange = computed<OnAndOff>(() => {
 
 /** Colors that are held begin as they are. */
 export function chooseRange(next: ColorRange): void {
-  const { correct, wrong } = extent.value;
-  const upTo = view.value === 'difference' ? mostChange.value : { correct: correct.most, wrong: wrong.most };
-  const held = (least: number, most: number) => ({ least: Math.min(least, most), most });
-  if (next === 'fixed') {
-    fixedExtent.value = { correct: held(correct.least, upTo.correct), wrong: held(wrong.least, upTo.wrong), of: normalize.value };
-  }
+  const held = (part: 'correct' | 'wrong') => {
+    const { least, most } = extent.value[part];
+    // Where nothing changed, no change can be held.
+    const upTo = (view.value === 'difference' && mostChange.value[part]) || most;
+    return { least: Math.min(least, upTo), most: upTo };
+  };
+  if (next === 'fixed') fixedExtent.value = { correct: held('correct'), wrong: held('wrong'), of: normalize.value };
   range.value = next;
 }
 
@@ -400,7 +401,7 @@ export async function loadCourses(cells: readonly Cell[], isWanted: () => boolea
         const divisor = denominator(there, of, trueClass, predictedClass);
         counts[i * steps.length + at] = count;
         // Where the class has no samples, a count of zero tells nothing either.
-        const isUndefined = divisor === 0 || there.support[trueClass] === 0;
+        const isUndefined = of === 'counts' ? there.support[trueClass] === 0 : divisor === 0;
         values[i * steps.length + at] = isUndefined ? Number.NaN : count / divisor;
       }
     });

@@ -18,7 +18,7 @@ from tb_confmat_plugin.writer import add_confusion_matrix
 try:
     import keras
 except ModuleNotFoundError as error:
-    raise ModuleNotFoundError(f"{error}; ConfusionMatrixCallback needs Keras: pip install keras") from error
+    raise ModuleNotFoundError(f"{error}; ConfusionMatrixCallback needs Keras and its backend: pip install keras torch") from error
 
 
 class ConfusionMatrixCallback(keras.callbacks.Callback):

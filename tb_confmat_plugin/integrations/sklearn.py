@@ -81,7 +81,7 @@ def _refuse_missing(labels: npt.NDArray[Any]) -> None:
     """Of labels that are objects some may be None or NaN, which nothing can sort."""
     if labels.dtype.kind in "Of":
         for position, label in enumerate(labels.tolist()):
-            if not isinstance(label, (str, numbers.Number, np.generic)) or label != label:  # noqa: PLR0124  # NaN differs from itself
+            if not isinstance(label, (str, bytes, numbers.Number, np.generic)) or label != label:  # noqa: PLR0124  # NaN differs from itself
                 raise ValueError(f"expected a label in y for each sample, got {label!r} at position {position}; leave such samples out")
 
 

@@ -93,8 +93,11 @@ class ConfusionMatrixCallback(TrainerCallback):
         tag = min((key.removesuffix("_runtime") for key in metrics if key.endswith("_runtime")), key=len)
         problem, self._problem = self._problem, None
         asked, self._asked = self._asked, False
-        if not asked and f"{tag}_loss" in metrics:  # which is to say that there are labels
-            problem = _LOSS_ONLY if args.prediction_loss_only else _SET_LATER
+        if not asked and f"{tag}_loss" in metrics:  # which is to say that there may be labels
+            if args.prediction_loss_only:
+                problem = _LOSS_ONLY
+            elif self._trainer.compute_metrics != self.compute_metrics:
+                problem = _SET_LATER
         try:
             matrix = self._accumulator.compute()
         except ValueError as error:

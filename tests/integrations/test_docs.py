@@ -96,7 +96,7 @@ def test_each_integration_loads_with_its_own_library_alone(name):
     ("name", "needs", "package"),
     [
         ("ignite", "ConfusionMatrixHandler needs Ignite", "pytorch-ignite"),
-        ("keras", "ConfusionMatrixCallback needs Keras", "keras"),
+        ("keras", "ConfusionMatrixCallback needs Keras and its backend", "keras torch"),
         ("sklearn", "log_estimator needs scikit-learn", "scikit-learn"),
         ("torchmetrics", "ConfusionMatrixMetric needs torchmetrics", "torchmetrics"),
         ("transformers", "ConfusionMatrixCallback needs Transformers", "'transformers[torch]'"),

@@ -238,6 +238,14 @@ def test_an_evaluation_whose_predictions_do_not_come(change, message, tmp_path, 
     assert not logdir.exists() or read_matrices(logdir) == {}
 
 
+def test_a_loss_without_labels_is_no_reason_to_warn(tmp_path, logdir, read_matrices):
+    trainer = trainer_of(tmp_path)
+    trainer.add_callback(ConfusionMatrixCallback(trainer, class_names=NAMES))
+    trainer.prediction_step = lambda *arguments, **options: (torch.tensor(0.5), None, None)
+    assert trainer.evaluate()["eval_loss"] == 0.5
+    assert not logdir.exists() or read_matrices(logdir) == {}
+
+
 def test_a_model_that_does_not_name_its_classes(tmp_path):
     trainer = trainer_of(tmp_path)
     trainer.model = torch.nn.Linear(2, 2)

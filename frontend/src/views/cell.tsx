@@ -211,7 +211,7 @@ function Versus({ all, trueClass, predictedClass, isClass }: Props) {
                 return (
                   <td key={of}>
                     {Number.isNaN(p) ? 'n/a' : pointsText(change)}
-                    {p < 1 && (
+                    {change !== 0 && p <= 1 && (
                       <small class="between">
                         {p <= 0.05 ? <b>more than noise</b> : 'may be noise'}
                         <br />

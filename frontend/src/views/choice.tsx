@@ -6,7 +6,6 @@ import { type View, view } from '../look';
 const CELLS: readonly View[] = ['matrix', 'compare', 'difference', 'timeline'];
 /** The views in which a control changes something, where not in all. */
 const USED_IN: Record<string, readonly View[] | undefined> = {
-  Normalize: CELLS,
   Color: CELLS,
   Order: CELLS,
   Show: CELLS,
