@@ -183,6 +183,7 @@ def read_frames(file: Any, size: int, holding: Sequence[bytes] = (b"",)) -> Iter
             if not piece:  # the file was cut off since
                 return
             buffer, first, at = rest + piece, first + at, 0
+            del piece
             places = [_place_of(each, buffer, 0) for each in holding]
             nearest = min(places)
             continue
