@@ -54,8 +54,8 @@ class EventFile:
 
         Args:
           on_read: called with the number of bytes of each piece that was read.
-          holding: only events that hold one of these are wanted, and damaged ones, if not all; the checksums of all are looked at. Now
-            and then one that holds none of them is among them.
+          holding: bytes of which an event has to hold one, or be damaged, to be told; all do hold none at all, b"". The checksums of all
+            are looked at. Now and then an event that holds none of them is told, too.
 
         Raises:
           EventFileError: the length of an event is damaged, so that nothing behind it can be found.
@@ -177,9 +177,9 @@ def read_frames(file: Any, size: int, holding: Sequence[bytes] = (b"",)) -> Iter
             if first + end > size:
                 return
         if end > len(buffer):
-            wanted, rest = max(_BUFFER_BYTES, end - len(buffer)), buffer[at:]
+            missing, rest = max(_BUFFER_BYTES, end - len(buffer)), buffer[at:]
             buffer = event = b""  # an event may be large, and one in memory is enough
-            piece = file.read(wanted)
+            piece = file.read(missing)
             if not piece:  # the file was cut off since
                 return
             buffer, first, at = rest + piece, first + at, 0

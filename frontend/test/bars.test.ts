@@ -312,12 +312,10 @@ describe('bars', () => {
 
 describe('stripes', () => {
   test('stand side by side in the order of the runs, in the shade of their values', () => {
-    const counts = [
-      [[0, 9], [0, 0]], // biome-ignore format: a matrix a line
-      [[0, 3], [0, 0]], // biome-ignore format: a matrix a line
-      [[0, 0], [0, 0]], // biome-ignore format: a matrix a line
-      [[0, 6], [0, 0]], // biome-ignore format: a matrix a line
-    ];
+    const counts = [9, 3, 0, 6].map((wrong) => [
+      [0, wrong],
+      [0, 0],
+    ]);
     const pixels = drawn(18, FIT, pictureOf(counts.map(matrixFrom)));
     expect(glyphAt(9, 4)).toBe('stripes');
     const cell = cellIn(pixels, 18, FIT, 2, 0, 1) as number[][];
@@ -353,10 +351,7 @@ describe('whatever the size of the cells', () => {
   });
 
   test('a class that none of the runs has seen is hatched, and a run without a matrix leaves the others theirs', () => {
-    const [one, other] = [
-      [[1, 0], [0, 0]], // biome-ignore format: a matrix a line
-      [[0, 0], [2, 0]], // biome-ignore format: a matrix a line
-    ].map(matrixFrom);
+    const [one, other] = [matrixFromCells(2, [[0, 0, 1]]), matrixFromCells(2, [[1, 0, 2]])];
     const hatched = (...matrices: (Matrix | null)[]) => {
       const pixels = drawn(60, FIT, pictureOf(matrices));
       return [0, 30].map((top) => pixels.subarray(top * 60, (top + 29) * 60).includes(palette.hatch));
@@ -447,10 +442,13 @@ describe('the numbers', () => {
 
   test('are in their cell, each in the height of its bar', () => {
     const counts = [
-      [[5, 0], [60, 0]], // biome-ignore format: a matrix a line
-      [[1, 0], [70, 0]], // biome-ignore format: a matrix a line
-      [[2, 0], [99, 0]], // biome-ignore format: a matrix a line
-    ];
+      [5, 60],
+      [1, 70],
+      [2, 99],
+    ].map(([correct, wrong]) => [
+      [correct, 0],
+      [wrong, 0],
+    ]);
     const picture = pictureOf(counts.map(matrixFrom));
     const pixels = drawn(120, FIT, picture);
     const numbers = barNumbers(120, FIT, picture, '', narrow);
